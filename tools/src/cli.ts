@@ -1,0 +1,31 @@
+/** The `yap` command: one file a command in ./commands, each with its own --help. */
+import { Command, CommanderError } from 'commander'
+
+/** Registers one command on the program; loaded only when `yap` runs, so start-up stays short. */
+export type Register = (program: Command) => void
+
+/** Exit code 2 means wrong usage; 1 means that the work failed. */
+export class UsageError extends Error {}
+
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('yap')
+    .description('Streaming speech-to-text for many live speakers at once.')
+    .showHelpAfterError('(run with --help for usage)')
+    .exitOverride()
+  const { commands } = await import('./commands/index.js')
+  for (const register of commands) register(program)
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    process.exitCode = exitCodeOf(error)
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  // Commander has printed its own message already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`yap: ${message}\n`)
+  if (process.env.YAP_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  return error instanceof UsageError ? 2 : 1
+}
