@@ -1,1 +1,11 @@
-export {}
+/** What the services share: words and limits, no I/O. gRPC is a second door, `@yap/protocol/grpc`. */
+export * from './limits.js'
+export * from './errors.js'
+export * from './ids.js'
+export * from './subjects.js'
+export * from './look-ahead.js'
+export * from './client-messages.js'
+export * from './audio-message.js'
+export * from './text-message.js'
+export * from './bind.js'
+export * from './heartbeat.js'
