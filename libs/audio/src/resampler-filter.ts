@@ -9,14 +9,14 @@
  * (7.05 kHz for 16 kHz, 3.5 kHz for a telephone's 8 kHz). Longer filters would reach higher for more work: 48 zero
  * crossings a side cost 288 multiplications a sample from 48 kHz.
  *
- * Odd ratios (95,999 Hz to 16 kHz has 16,000 phases) would make tables of many MB. Above `tableFloatsMax` the table
+ * Odd ratios (95,999 Hz to 16 kHz has 16,000 phases) would make tables of many MB. Above `tableEntriesMax` the table
  * has 512 phases and neighbours are interpolated; what that adds lies below -100 dB.
  */
 
 const attenuationDb = 90
 const zeroCrossings = 48
 const interpolatedPhases = 512
-const tableFloatsMax = 2 ** 19
+const tableEntriesMax = 2 ** 18
 /** Tables are shared by all sessions of a rate. A handful of rates is usual; a client that tries hundreds must not fill memory. */
 const cachedFiltersMax = 16
 
@@ -26,12 +26,12 @@ export interface PolyphaseFilter {
   readonly inputStep: number
   /** Input samples on each side of an output's time. */
   readonly half: number
-  /** Taps of one phase: 2 x half. */
+  /** Taps of one phase: 2 x half, a multiple of 4. */
   readonly taps: number
   /** Phases in the table. Equal to outputStep: exact. Less: interpolate between phase and phase + 1 (the table has one more row). */
   readonly phases: number
   /** Row-major [rows, taps]; each row sums to 1, so that a constant stays that constant. */
-  readonly table: Float32Array
+  readonly table: Float64Array
 }
 
 const cache = new Map<string, PolyphaseFilter>()
@@ -52,14 +52,14 @@ export function polyphaseFilter(fromHz: number, toHz: number): PolyphaseFilter {
 function design(outputStep: number, inputStep: number): PolyphaseFilter {
   // Nyquist of the lower rate, in units of the input's own Nyquist frequency.
   const band = Math.min(1, outputStep / inputStep)
-  const half = Math.ceil(zeroCrossings / band)
+  const half = 2 * Math.ceil(zeroCrossings / band / 2)
   const taps = 2 * half
   // Kaiser's estimate of the transition width, as a fraction of `band`; its upper end is put on the band's edge.
   const transition = (attenuationDb - 8) / (2.285 * Math.PI * 2 * zeroCrossings)
   const cutoff = band * (1 - transition / 2)
-  const phases = outputStep * taps <= tableFloatsMax ? outputStep : interpolatedPhases
+  const phases = outputStep * taps <= tableEntriesMax ? outputStep : interpolatedPhases
   const rows = phases === outputStep ? phases : phases + 1
-  const table = new Float32Array(rows * taps)
+  const table = new Float64Array(rows * taps)
   const row = new Float64Array(taps)
   for (let phase = 0; phase < rows; phase++) {
     let sum = 0
