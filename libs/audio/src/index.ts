@@ -11,3 +11,7 @@ export {
   type Samples,
 } from './pcm.js'
 export { resample, Resampler, resamplerHzMax, resamplerHzMin } from './resampler.js'
+export { readAudioFile, streamAudioFile, type AudioFile, type AudioFileOptions } from './audio-file.js'
+export { findFfmpeg } from './ffmpeg.js'
+export type { WavSampleFormat } from './wav-format.js'
+export { encodeWav, readWav, type WavAudio } from './wav.js'
