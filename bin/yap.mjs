@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-/** The `yap` command. Builds the TypeScript once where that has not happened yet (a fresh `npm ci` runs no scripts). */
-import { buildIfMissing } from './build.mjs'
+/** The `yap` command. Compiles once where that has not happened yet (a bare `npm ci` runs no scripts). */
+import { compileIfMissing, orExit } from './prepare.mjs'
 
-buildIfMissing()
+orExit(compileIfMissing)
 const { main } = await import('../tools/dist/cli.js')
 await main(process.argv)
