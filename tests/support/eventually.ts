@@ -1,0 +1,31 @@
+/** Waits for a condition, by name: tests never sleep for what they can ask about. */
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface EventuallyOptions {
+  withinMs?: number
+  everyMs?: number
+}
+
+/**
+ * Resolves with the first value of `condition` that is neither false nor undefined. A condition that throws is asked again.
+ * Rejects after withinMs (5 s) with the name of what did not come about, and the last error if there was one.
+ */
+export async function eventually<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  { withinMs = 5000, everyMs = 20 }: EventuallyOptions = {},
+): Promise<Exclude<T, false | undefined>> {
+  const giveUpAt = Date.now() + withinMs
+  let last: unknown
+  for (;;) {
+    try {
+      const value = await condition()
+      if (value !== false && value !== undefined) return value as Exclude<T, false | undefined>
+      last = undefined
+    } catch (error) {
+      last = error
+    }
+    if (Date.now() > giveUpAt) throw new Error(`not within ${withinMs} ms: ${what}`, { cause: last })
+    await delay(everyMs)
+  }
+}
