@@ -28,9 +28,6 @@ describe('readAudioFile', () => {
     return outcome as AudioError
   }
 
-  const tone = (hz: number, length: number): Int16Array =>
-    Int16Array.from({ length }, (_, i) => Math.round(8000 * Math.sin((2 * Math.PI * 440 * i) / hz)))
-
   it('reads 16 kHz mono as it is', async () => {
     const pcm = tone(16_000, 40_000)
     const audio = await readAudioFile(file('a.wav', encodeWav(pcm)))
@@ -112,3 +109,7 @@ describe('readAudioFile', () => {
     }
   })
 })
+
+function tone(hz: number, length: number): Int16Array {
+  return Int16Array.from({ length }, (_, i) => Math.round(8000 * Math.sin((2 * Math.PI * 440 * i) / hz)))
+}
