@@ -1,0 +1,167 @@
+/**
+ * From a .nemo archive to a model directory:
+ *
+ *   model.json        geometry, state, pieces, hashes (manifest.ts)
+ *   model.weights     every weight, once; the graphs name offsets in it
+ *   encoder.onnx      joint.onnx      prediction.onnx
+ *
+ * Checks come before work. The directory is written under a temporary name beside its place and renamed when whole, so
+ * nothing half-written is ever left or found.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { checkTensors, expectedTensors, type TensorSource } from './graph/checkpoint-shapes.js'
+import { encoderGraph, encoderState } from './graph/encoder.js'
+import { jointGraph, predictionGraph } from './graph/rnnt.js'
+import { FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, lookAheadOf } from './look-ahead.js'
+import { MANIFEST_FILE, MANIFEST_FORMAT, hashOf, type ModelFile, type ModelManifest } from './manifest.js'
+import { ModelError } from './model-error.js'
+import { modelShapeOf, type ModelShape } from './model-shape.js'
+import { openNemo } from './nemo/archive.js'
+import { WeightsFile } from './onnx/weights-file.js'
+
+export interface CompileOptions {
+  /** Called for every weight written: how many are done, of how many. */
+  onProgress?: (done: number, total: number, what: string) => void
+  name?: string
+  source?: string
+  licence?: string
+}
+
+/**
+ * @param outDir created; replaced where it is a compiled model already
+ * @throws ModelError before any work where the model is not supported or the archive is not whole
+ */
+export async function compileNemo(
+  nemoPath: string,
+  outDir: string,
+  options: CompileOptions = {},
+): Promise<ModelManifest> {
+  const archive = await openNemo(nemoPath)
+  try {
+    const shape = modelShapeOf(archive.config)
+    checkTensors(archive.checkpoint, shape)
+    if (archive.pieces.length !== shape.vocabulary) {
+      throw new ModelError(
+        'bad_model',
+        `the tokenizer has ${archive.pieces.length} pieces, the model ${shape.vocabulary}`,
+      )
+    }
+    const name = options.name ?? basename(nemoPath).replace(/\.nemo$/, '')
+    return await inNewDirectory(outDir, (dir) =>
+      writeModel(dir, archive.checkpoint, shape, archive.pieces, { ...options, name }),
+    )
+  } finally {
+    await archive.close()
+  }
+}
+
+async function writeModel(
+  dir: string,
+  source: TensorSource,
+  shape: ModelShape,
+  pieces: string[],
+  options: CompileOptions & { name: string },
+): Promise<ModelManifest> {
+  const total = expectedTensors(shape).size
+  let done = 0
+  const onTensor = (what: string) => options.onProgress?.(Math.min(++done, total), total, what)
+  const weights = await WeightsFile.create(join(dir, 'model.weights'), 'model.weights')
+  try {
+    const graphs = {
+      encoder: await encoderGraph(shape, source, weights, onTensor),
+      joint: await jointGraph(shape, source, weights, onTensor),
+      prediction: await predictionGraph(shape, source, weights, onTensor),
+    }
+    const bytes = weights.bytes
+    const files = {
+      weights: { file: 'model.weights', bytes, sha256: await weights.finish() },
+      encoder: await writeGraph(dir, 'encoder.onnx', graphs.encoder),
+      joint: await writeGraph(dir, 'joint.onnx', graphs.joint),
+      prediction: await writeGraph(dir, 'prediction.onnx', graphs.prediction),
+    }
+    const manifest = manifestOf(shape, pieces, files, parametersOf(shape), options)
+    await writeFile(join(dir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 1)}\n`)
+    options.onProgress?.(total, total, 'done')
+    return manifest
+  } finally {
+    await weights.abandon()
+  }
+}
+
+function manifestOf(
+  shape: ModelShape,
+  pieces: string[],
+  files: ModelManifest['files'],
+  parameters: number,
+  options: CompileOptions & { name: string },
+): ModelManifest {
+  const { maxSymbols, ...rest } = shape
+  const limit = Number.isFinite(maxSymbols) ? maxSymbols : null
+  const lookAheads = shape.attContexts.map(([left, right]) => lookAheadOf(left, right))
+  return {
+    format: MANIFEST_FORMAT,
+    name: options.name,
+    hash: hashOf([...Object.values(files).map((f) => f.sha256), JSON.stringify(pieces), String(limit)]),
+    source: options.source ?? '',
+    licence: options.licence ?? '',
+    sampleRateHz: SAMPLE_RATE_HZ,
+    frameMs: FRAME_MS,
+    frameSamples: FRAME_SAMPLES,
+    lookAheads,
+    defaultLookAhead: lookAheads[0]!.name,
+    pieces,
+    blank: shape.vocabulary,
+    maxSymbols: limit,
+    parameters,
+    shape: rest,
+    state: encoderState(shape),
+    files,
+  }
+}
+
+/** Learned values, as NeMo counts them: without the feature extractor's tables and running statistics. */
+function parametersOf(shape: ModelShape): number {
+  let sum = 0
+  for (const [name, dims] of expectedTensors(shape)) {
+    if (name.startsWith('preprocessor.') || name.includes('.running_')) continue
+    sum += dims.reduce((a, b) => a * b, 1)
+  }
+  return sum
+}
+
+async function writeGraph(dir: string, file: string, bytes: Uint8Array): Promise<ModelFile> {
+  await writeFile(join(dir, file), bytes)
+  return { file, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+/** Runs `write` on a temporary directory beside `outDir` and renames it into place; on any error nothing stays. */
+async function inNewDirectory<T>(outDir: string, write: (dir: string) => Promise<T>): Promise<T> {
+  const place = resolve(outDir)
+  const temporary = `${place}.tmp-${process.pid}`
+  await refuseForeign(place)
+  await rm(temporary, { recursive: true, force: true })
+  await mkdir(temporary, { recursive: true })
+  try {
+    const result = await write(temporary)
+    await rm(place, { recursive: true, force: true })
+    await mkdir(dirname(place), { recursive: true })
+    await rename(temporary, place)
+    return result
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** Only an empty place or an older compiled model may be replaced. */
+async function refuseForeign(place: string): Promise<void> {
+  const there = await stat(place).catch(() => undefined)
+  if (!there) return
+  if (!there.isDirectory()) throw new ModelError('disk', `${place} is a file; name another directory for the model`)
+  const names = await readdir(place)
+  if (names.length > 0 && !names.includes(MANIFEST_FILE)) {
+    throw new ModelError('disk', `${place} holds other files; name an empty or new directory for the model`)
+  }
+}
