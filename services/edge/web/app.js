@@ -80,6 +80,7 @@ async function start(file) {
   talk = mine
   show(undefined)
   clearFigures()
+  element('unmeasured').hidden = mine.measured
   setState('starting')
   try {
     await (file === undefined ? openMicrophone(mine) : openFile(mine))
@@ -142,6 +143,7 @@ function join(mine) {
 
 /** One frame from the source: to the service, and to the level bar. */
 function hear(mine, frame) {
+  if (talk !== mine) return
   mine.session?.send(frame)
   const meanSquare = frame.reduce((sum, sample) => sum + (sample / 32768) ** 2, 0) / frame.length
   const db = 10 * Math.log10(meanSquare + 1e-10)

@@ -19,7 +19,7 @@ const WORDS = {
   too_large: ['A message was too large for the service', 'Reload the page and start again.'],
   internal: ['The service failed', 'Words that are shown in black stay. Start again.'],
   draining: ['This server is being replaced', 'Start again to reach another one.'],
-  capacity: ['Every place is taken', 'Nobody can be added without slowing others down.'],
+  capacity: ['Every place is taken', 'One more speaker would slow the others down.'],
 
   lost: ['The connection was lost', 'Words in black stay; the last ones in grey may be incomplete. Start again.'],
   silent: ['The service stopped answering', 'Words in black stay. Check that it still runs, and start again.'],

@@ -6,7 +6,7 @@
 
 const SPAN_MS = 30_000
 const SCALES_MS = [50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000]
-const LEFT = 44
+const LEFT = 52
 const BOTTOM = 18
 const TOP = 8
 

@@ -3,16 +3,6 @@
 /** While no worker has reported its model, we ask again after this long. */
 const ASK_AGAIN_MS = 2000
 
-/** How a look-ahead is felt, for those where the number alone says little. */
-const FEEL = new Map([
-  [0, 'earliest'],
-  [80, 'early'],
-  [480, 'surer'],
-  [1040, 'surest'],
-])
-
-const DECODER_NAMES = { rnnt: 'RNNT: surer', ctc: 'CTC: lighter' }
-
 /**
  * Asks until the service names a model, then resolves.
  * @param {(words: string) => void} onWait called when it has to be asked again
@@ -44,15 +34,12 @@ export function showInfo(info, element) {
 
   fill(
     element('look-ahead'),
-    info.look_aheads.map(({ name: value, latency_ms: ms }) => ({
-      value,
-      words: [`${ms} ms`, FEEL.get(ms)].filter(Boolean).join(', '),
-    })),
+    info.look_aheads.map(({ name: value, latency_ms: ms }) => ({ value, words: `${ms} ms (${value})` })),
     info.default_att_ctx,
   )
   fill(
     element('decoder'),
-    info.decoders.map((value) => ({ value, words: DECODER_NAMES[value] ?? value })),
+    info.decoders.map((value) => ({ value, words: value.toUpperCase() })),
     info.default_decoder ?? info.decoders[0],
   )
 }
