@@ -140,7 +140,7 @@ export interface RouterStatusRequest {
 export interface RouterStatusResponse {
   router: string;
   workers: WorkerSummary[];
-  /** Sessions that this router has placed and not seen released. */
+  /** Of all workers. */
   sessions: number;
 }
 
