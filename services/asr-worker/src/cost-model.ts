@@ -18,6 +18,9 @@ const RATIO_MAX = 4
 /** After so many steps a cell trusts its own measurements alone. */
 const CELL_STEPS_TRUSTED = 40
 
+/** No batch is made larger than this allows, so that those with short chunks are not held up by those with long ones. */
+export const STEP_MS_MAX = 100
+
 export interface CostShape {
   /** Length of one chunk of each look-ahead in ms: how often a session of it is due. */
   chunkMs: readonly number[]
@@ -77,15 +80,21 @@ export class CostModel {
     return share
   }
 
+  /** Rows of the largest step that is worth making. */
+  rowsMax(lookAhead: number): number {
+    return this.#shape.buckets[this.#fullLoadBucket(lookAhead)]!
+  }
+
   /**
    * The bucket that full load forms. A chunk that just missed a step waits for the end of that one and then for its own,
-   * and both must fit in one chunk: larger batches cannot hold real time. Below that, load fills batches by itself.
+   * and both must fit in one chunk: larger batches cannot hold real time. Long chunks have a bound of their own, since a
+   * step also holds up the short ones. Below these, load fills batches by itself.
    */
   #fullLoadBucket(lookAhead: number): number {
-    const chunkMs = this.#shape.chunkMs[lookAhead]!
+    const stepMsMax = Math.min(this.#shape.chunkMs[lookAhead]! / 2, STEP_MS_MAX)
     let best = 0
     for (let bucket = 1; bucket < this.#shape.buckets.length; bucket++) {
-      if (2 * this.#cellMs(lookAhead, bucket) > chunkMs) break
+      if (this.#cellMs(lookAhead, bucket) > stepMsMax) break
       best = bucket
     }
     return best

@@ -1,5 +1,10 @@
 /** The parts of the worker, for its tests and simulations. The service itself is main.ts. */
+export * from './arrivals.js'
 export * from './buckets.js'
 export * from './cost-model.js'
+export * from './idle-flush.js'
+export * from './result-log.js'
 export * from './scheduler-core.js'
+export * from './session-core.js'
 export * from './slots.js'
+export * from './turn-queue.js'

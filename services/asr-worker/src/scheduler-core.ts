@@ -21,10 +21,8 @@ import assert from 'node:assert/strict'
 export interface SchedulerLimits {
   /** Least time between two steps of one geometry that need not hurry. */
   stepMs: number
-  /** Largest number of rows in a step. */
-  rowsMax: number
-  /** Number of geometries; they are named 0 to geometries - 1. */
-  geometries: number
+  /** Largest number of rows in a step, of each geometry; geometries are named by their position. */
+  rowsMax: readonly number[]
 }
 
 export type Decision =
@@ -40,6 +38,7 @@ interface Entry {
 }
 
 interface Queue {
+  readonly rowsMax: number
   /** In order of arrival; a removed row stays as undefined until it reaches the head. */
   entries: (Entry | undefined)[]
   head: number
@@ -56,9 +55,10 @@ export class SchedulerCore {
   #stepping = false
 
   constructor(limits: SchedulerLimits) {
-    assert(limits.rowsMax > 0 && limits.geometries > 0 && limits.stepMs >= 0, 'scheduler limits must be positive')
+    assert(limits.rowsMax.length > 0 && limits.stepMs >= 0, 'a scheduler needs a geometry and a tick')
     this.#limits = limits
-    this.#queues = Array.from({ length: limits.geometries }, () => ({
+    this.#queues = limits.rowsMax.map((rowsMax) => ({
+      rowsMax,
       entries: [],
       head: 0,
       count: 0,
@@ -115,7 +115,7 @@ export class SchedulerCore {
     const queue = this.#queues[geometry]!
     const waitedMsMax = nowMs - this.#head(queue)!.sinceMs
     const rows: number[] = []
-    while (rows.length < this.#limits.rowsMax) {
+    while (rows.length < queue.rowsMax) {
       const entry = this.#head(queue)
       if (!entry) break
       rows.push(entry.row)
@@ -146,7 +146,7 @@ export class SchedulerCore {
   }
 
   #releaseMs(queue: Queue): number {
-    const atOnce = queue.hurrying > 0 || queue.count >= this.#limits.rowsMax
+    const atOnce = queue.hurrying > 0 || queue.count >= queue.rowsMax
     return atOnce ? -Infinity : queue.steppedAtMs + this.#limits.stepMs
   }
 

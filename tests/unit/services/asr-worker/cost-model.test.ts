@@ -12,9 +12,9 @@ describe('the cost model', () => {
     const model = new CostModel(shape, measured)
     // At 160 ms a batch of 64 takes 68 ms, twice that is below the chunk: a row costs 68 / 64 of a ms per 160 ms.
     expect(model.sessionShare(1)).to.be.closeTo(68 / 64 / 160, 1e-9)
-    // At 560 ms a batch of 64 takes 228 ms; at 80 ms one of 64 takes 36.
+    // At 560 ms a batch of 64 takes 228 ms; at 80 ms one of 16 takes 60, of 32 already 116.
     expect(model.busyShare([10, 20, 5])).to.be.closeTo(
-      (10 * 36) / 64 / 80 + (20 * 68) / 64 / 160 + (5 * 228) / 64 / 560,
+      (10 * 36) / 64 / 80 + (20 * 68) / 64 / 160 + (5 * 60) / 16 / 560,
       1e-9,
     )
   })

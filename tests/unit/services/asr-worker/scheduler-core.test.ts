@@ -45,7 +45,7 @@ function simulate(load: Load, untilMs = Infinity): Outcome {
   type Event = { speaker: number; kind: 'chunk' } | { kind: 'done'; rows: number[] } | { kind: 'wake' }
   const random = new SeededRandom(load.seed)
   const events = new EventHeap<Event>()
-  const core = new SchedulerCore({ stepMs: load.stepMs, rowsMax: load.rowsMax, geometries: CHUNK_MS.length })
+  const core = new SchedulerCore({ stepMs: load.stepMs, rowsMax: CHUNK_MS.map(() => load.rowsMax) })
   const speakers: Speaker[] = []
   const lookAheads = load.lookAheads ?? [0, 1, 2, 3]
   const out: Outcome = {
@@ -151,7 +151,7 @@ describe('the scheduler core', () => {
   })
 
   it('steps at once when the engine is idle', () => {
-    const core = new SchedulerCore({ stepMs: 20, rowsMax: 8, geometries: 1 })
+    const core = new SchedulerCore({ stepMs: 20, rowsMax: [8] })
     core.add(7, 0, 1000, false)
     expect(core.decide(1000)).to.deep.equal({ kind: 'step', geometry: 0, rows: [7], waitedMsMax: 0 })
     expect(core.decide(1000)).to.deep.equal({ kind: 'busy' })
@@ -160,7 +160,7 @@ describe('the scheduler core', () => {
   })
 
   it('lets a row wait for company for one tick after a step, but not one in a hurry, nor a full batch', () => {
-    const core = new SchedulerCore({ stepMs: 20, rowsMax: 3, geometries: 2 })
+    const core = new SchedulerCore({ stepMs: 20, rowsMax: [3, 3] })
     const step = (nowMs: number) => {
       const decision = core.decide(nowMs)
       if (decision.kind === 'step') core.stepDone()
@@ -211,7 +211,7 @@ describe('the scheduler core', () => {
   it('forgets a row that left, and keeps the order of the others', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 9 })), { maxLength: 100 }), (acts) => {
-        const core = new SchedulerCore({ stepMs: 20, rowsMax: 4, geometries: 1 })
+        const core = new SchedulerCore({ stepMs: 20, rowsMax: [4] })
         let expected: number[] = []
         for (const [add, row] of acts) {
           if (add) {
@@ -236,7 +236,7 @@ describe('the scheduler core', () => {
   })
 
   it('does not grow when a queue never runs empty', () => {
-    const core = new SchedulerCore({ stepMs: 0, rowsMax: 1, geometries: 1 })
+    const core = new SchedulerCore({ stepMs: 0, rowsMax: [1] })
     core.add(0, 0, 0, false)
     for (let i = 1; i < 20_000; i++) {
       core.add(i, 0, i, false)
