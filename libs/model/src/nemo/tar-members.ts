@@ -19,6 +19,7 @@ import { ModelError } from '../model-error.js'
 import { ByteSource } from './byte-source.js'
 
 const BLOCK_BYTES = 512
+const NO_TAR = 'it is neither a tar nor a gzipped tar'
 /** A .nemo has about six members; the limit only bounds the work on hostile input. */
 const MEMBERS_MAX = 4096
 /** Header blocks before one member: the header, and a PAX or GNU long-name record before it. */
@@ -83,7 +84,7 @@ function refuseOtherFormats(magic: Uint8Array): void {
 async function listMembers(tar: ByteSource): Promise<Map<string, ByteSource>> {
   const members = new Map<string, ByteSource>()
   let position = 0
-  for (let count = 0; position + BLOCK_BYTES <= tar.length; count++) {
+  for (let count = 0; position < tar.length; count++) {
     if (count > MEMBERS_MAX) throw new ModelError('bad_archive', `its tar has more than ${MEMBERS_MAX} members`)
     const found = await readHeader(tar, position)
     if (!found) break
@@ -99,7 +100,7 @@ async function listMembers(tar: ByteSource): Promise<Map<string, ByteSource>> {
     if (isFile) members.set(header.name.replace(/^(\.\/)+/, ''), tar.slice(dataStart, size))
     position = dataStart + Math.ceil((isFile ? size : 0) / BLOCK_BYTES) * BLOCK_BYTES
   }
-  if (members.size === 0) throw new ModelError('bad_archive', 'it is neither a tar nor a gzipped tar')
+  if (members.size === 0) throw new ModelError('bad_archive', NO_TAR)
   return members
 }
 
@@ -115,7 +116,7 @@ async function readHeader(tar: ByteSource, start: number): Promise<{ header: Hea
   try {
     for (let blocks = 0; blocks < HEADER_BLOCKS_MAX; blocks++) {
       const position = start + blocks * BLOCK_BYTES
-      if (position + BLOCK_BYTES > tar.length) throw new ModelError('bad_archive', 'it is truncated in a tar header')
+      if (position + BLOCK_BYTES > tar.length) throw truncatedHeader(position)
       const block = await tar.read(position, BLOCK_BYTES)
       // Two blocks of zeros end a tar; what follows the first is padding.
       if (blocks === 0 && block.every((byte) => byte === 0)) return undefined
@@ -125,11 +126,16 @@ async function readHeader(tar: ByteSource, start: number): Promise<{ header: Hea
       if (found.header) return { header: found.header, dataStart: position + BLOCK_BYTES }
       if (found.failure) break
     }
-    if (start === 0) throw new ModelError('bad_archive', 'it is neither a tar nor a gzipped tar')
+    if (start === 0) throw new ModelError('bad_archive', NO_TAR)
     throw new ModelError('bad_archive', `its tar is corrupt at byte ${start}: ${found.failure?.message ?? 'no header'}`)
   } finally {
     parser.destroy()
   }
+}
+
+function truncatedHeader(position: number): ModelError {
+  if (position === 0) return new ModelError('bad_archive', NO_TAR)
+  return new ModelError('bad_archive', `it is truncated in a tar header, at byte ${position}`)
 }
 
 interface TemporaryFile {

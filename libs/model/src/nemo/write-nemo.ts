@@ -24,9 +24,7 @@ const CHUNK_BYTES = 1 << 20
 export async function writeNemo(path: string, content: NemoContent): Promise<void> {
   const part = `${path}.part-${randomBytes(4).toString('hex')}`
   try {
-    const tar = pack()
-    const written = pipeline(Readable.from(tar), createWriteStream(part, { flags: 'wx' }))
-    await Promise.all([written, addMembers(tar, content).catch((error: Error) => fail(tar, error))])
+    await stream(part, content)
     await rename(part, path)
   } catch (error) {
     await rm(part, { force: true })
@@ -35,9 +33,18 @@ export async function writeNemo(path: string, content: NemoContent): Promise<voi
   }
 }
 
-function fail(tar: Pack, error: Error): never {
-  tar.destroy(error)
-  throw error
+/** Both ends run at once; when one fails, it takes the other down, and the first cause is thrown after both are over. */
+async function stream(part: string, content: NemoContent): Promise<void> {
+  const tar = pack()
+  const failures: Error[] = []
+  const note = (error: Error) => {
+    failures.push(error)
+    tar.destroy(error)
+  }
+  tar.on('error', note)
+  const written = pipeline(Readable.from(tar), createWriteStream(part, { flags: 'wx' }))
+  await Promise.all([written.catch(note), addMembers(tar, content).catch(note)])
+  if (failures.length > 0) throw failures[0]
 }
 
 async function addMembers(tar: Pack, content: NemoContent): Promise<void> {
@@ -73,7 +80,8 @@ async function addMember(tar: Pack, name: string, size: number, chunks: Iterable
     const entry = tar.entry({ name: `./${name}`, size, mode: 0o644, mtime: new Date(0) }, (error) =>
       error ? reject(error) : resolve(),
     )
-    tar.once('close', () => reject(new Error('the archive was closed while it was written')))
+    entry.on('error', reject)
+    entry.on('close', () => reject(new Error('the archive was closed while it was written')))
     const feed = async () => {
       for (const chunk of chunks) {
         for (let at = 0; at < chunk.length; at += CHUNK_BYTES) {
