@@ -27,6 +27,8 @@ export interface CompileOptions {
   name?: string
   source?: string
   licence?: string
+  /** Where another process made the directory meanwhile, keep that one: it may be in use. */
+  keepExisting?: boolean
 }
 
 /**
@@ -49,7 +51,7 @@ export async function compileNemo(
       )
     }
     const name = options.name ?? basename(nemoPath).replace(/\.nemo$/, '')
-    return await inNewDirectory(outDir, (dir) =>
+    return await inNewDirectory(outDir, options.keepExisting ?? false, (dir) =>
       writeModel(dir, archive.checkpoint, shape, archive.pieces, { ...options, name }),
     )
   } finally {
@@ -137,7 +139,11 @@ async function writeGraph(dir: string, file: string, bytes: Uint8Array): Promise
 }
 
 /** Runs `write` on a temporary directory beside `outDir` and renames it into place; on any error nothing stays. */
-async function inNewDirectory<T>(outDir: string, write: (dir: string) => Promise<T>): Promise<T> {
+async function inNewDirectory<T>(
+  outDir: string,
+  keepExisting: boolean,
+  write: (dir: string) => Promise<T>,
+): Promise<T> {
   const place = resolve(outDir)
   const temporary = `${place}.tmp-${process.pid}`
   await refuseForeign(place)
@@ -145,6 +151,10 @@ async function inNewDirectory<T>(outDir: string, write: (dir: string) => Promise
   await mkdir(temporary, { recursive: true })
   try {
     const result = await write(temporary)
+    if (keepExisting && (await stat(join(place, MANIFEST_FILE)).catch(() => undefined))) {
+      await rm(temporary, { recursive: true, force: true })
+      return result
+    }
     await rm(place, { recursive: true, force: true })
     await mkdir(dirname(place), { recursive: true })
     await rename(temporary, place)
