@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 export interface EventuallyOptions {
   withinMs?: number
   everyMs?: number
+  /** When true there is no point in waiting on: rejects at once. */
+  unless?: () => boolean
 }
 
 /**
@@ -13,7 +15,7 @@ export interface EventuallyOptions {
 export async function eventually<T>(
   what: string,
   condition: () => T | Promise<T>,
-  { withinMs = 5000, everyMs = 20 }: EventuallyOptions = {},
+  { withinMs = 5000, everyMs = 20, unless = () => false }: EventuallyOptions = {},
 ): Promise<Exclude<T, false | undefined>> {
   const giveUpAt = Date.now() + withinMs
   let last: unknown
@@ -25,6 +27,7 @@ export async function eventually<T>(
     } catch (error) {
       last = error
     }
+    if (unless()) throw new Error(`cannot come about any more: ${what}`, { cause: last })
     if (Date.now() > giveUpAt) throw new Error(`not within ${withinMs} ms: ${what}`, { cause: last })
     await delay(everyMs)
   }

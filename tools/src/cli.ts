@@ -1,11 +1,11 @@
 /** The `yap` command: one file a command in ./commands, each with its own --help. */
 import { Command, CommanderError } from 'commander'
+import { UsageError } from './usage-error.js'
 
-/** Registers one command on the program; loaded only when `yap` runs, so start-up stays short. */
+/** Registers one command on the program. */
 export type Register = (program: Command) => void
 
-/** Exit code 2 means wrong usage; 1 means that the work failed. */
-export class UsageError extends Error {}
+export { UsageError }
 
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('yap')
@@ -13,7 +13,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     .showHelpAfterError('(run with --help for usage)')
     .exitOverride()
   const { commands } = await import('./commands/index.js')
-  for (const register of commands) register(program)
+  // Help, and a word that is no command, need them all.
+  const wanted = commands.filter(({ name }) => name === argv[2])
+  for (const command of wanted.length ? wanted : commands) (await command.load())(program)
   try {
     await program.parseAsync(argv)
   } catch (error) {

@@ -17,3 +17,5 @@ export { LogOutput, parseNatsLine, parseServiceLine, type LogEntry, type LogLeve
 export { identify, isRunning, type ProcessIdentity } from './start/process-identity.js'
 export { readRunFile, runFilePath, type RunFile, type RunProcess } from './start/run-file.js'
 export { runSystem, type RunOptions } from './start/run.js'
+export { readStatus, type SystemStatus } from './status/read-status.js'
+export { statusTable } from './status/status-table.js'

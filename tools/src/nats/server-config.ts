@@ -1,8 +1,8 @@
 /**
- * The configuration of a nats-server that serves one machine: loopback only, JetStream on, nobody in without the password.
+ * The configuration of a nats-server that serves one machine: loopback only, JetStream on, nobody in without the key.
  *
- * Loopback is shared by everyone who may log in to the machine, and what passes here is what people say: hence the password, and
- * a configuration file that only its owner may read.
+ * Loopback is shared by everyone who may log in to the machine, and what passes here is what people say: hence the key
+ * (credentials.ts), and files that only their owner may read.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -12,8 +12,8 @@ export interface NatsServerConfig {
   /** Where JetStream keeps the session directory. */
   storeDir: string
   name?: string
-  /** Both or neither. Without them anybody on this machine may connect. */
-  credentials?: { user: string; password: string }
+  /** Public key of those who may connect; without it anybody on this machine may. */
+  userKey?: string
 }
 
 /** The directory of live sessions is all that JetStream holds here: some hundred bytes a session. */
@@ -31,7 +31,7 @@ export function natsServerConfig(config: NatsServerConfig): string {
       max_memory_store: JETSTREAM_MEMORY_BYTES_MAX,
       max_file_store: JETSTREAM_FILE_BYTES_MAX,
     },
-    ...(config.credentials ? { authorization: config.credentials } : {}),
+    ...(config.userKey ? { authorization: { users: [{ nkey: config.userKey }] } } : {}),
   }
   return `${JSON.stringify(content, undefined, 2)}\n`
 }

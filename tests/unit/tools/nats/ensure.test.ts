@@ -6,30 +6,32 @@ import { compareVersions, ensureNatsServer, NatsServerMissingError, type NatsSou
 
 const program = (version: string) => Buffer.from(`#!/bin/sh\necho "nats-server: v${version}"\n`)
 
+const put = (folder: string, name: string, version: string) => {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, name), program(version))
+  chmodSync(join(folder, name), 0o755)
+  return join(folder, name)
+}
+
+const giving = (version: string): NatsSource => ({
+  name: 'a place near by',
+  async fetch() {
+    return { program: program(version), from: 'a parcel' }
+  },
+})
+
 // Goal: a nats-server is found where there is one, fetched where there is none, and every step is said in one line.
 // Method: shell scripts that print a version stand for the program; sources are given by hand, so nothing is downloaded.
 describe('ensureNatsServer', () => {
   let dir: string
   let lines: string[]
   const log = (line: string) => lines.push(line)
-  const put = (folder: string, name: string, version: string) => {
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, name), program(version))
-    chmodSync(join(folder, name), 0o755)
-    return join(folder, name)
-  }
   const failing: NatsSource = {
     name: 'a place far away',
     async fetch() {
       throw new Error('not reachable')
     },
   }
-  const giving = (version: string): NatsSource => ({
-    name: 'a place near by',
-    async fetch() {
-      return { program: program(version), from: 'a parcel' }
-    },
-  })
 
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'yap-ensure-'))
