@@ -41,8 +41,7 @@ export async function sendPaced(
     // A live source begins when its first frame is there, not when we began to wait for it.
     if (paced.frames === 0) paced.startMs = performance.now()
     const dueMs = paced.startMs + paced.frames * stepMs
-    const earlyMs = dueMs - performance.now()
-    if (earlyMs > 0) await sleep(earlyMs, options.signal)
+    await untilDue(dueMs, options.signal)
     await sender.writable()
     paced.lateMsMax = Math.max(paced.lateMsMax, performance.now() - dueMs)
     sender.send(frame)
@@ -50,6 +49,15 @@ export async function sendPaced(
     paced.bytes += frame.length
   }
   return paced
+}
+
+/** Timers fire up to a millisecond early; half of that is let pass. */
+async function untilDue(dueMs: number, signal: AbortSignal | undefined): Promise<void> {
+  for (;;) {
+    const earlyMs = dueMs - performance.now()
+    if (earlyMs < 0.5 || signal?.aborted) return
+    await sleep(earlyMs, signal)
+  }
 }
 
 /** Cuts samples into frames of PCM16LE bytes; the last one may be shorter. */

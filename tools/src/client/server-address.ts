@@ -1,5 +1,5 @@
 /** What a user types for --server, as the address of a WebSocket. */
-import { UsageError } from '../cli.js'
+import { UsageError } from '../usage-error.js'
 
 export const defaultServer = 'ws://127.0.0.1:8080'
 

@@ -1,7 +1,7 @@
 /** `yap client`: plays a file, or raw samples from standard input, to a running service and prints what it heard. */
 import type { ServerMessage } from '@yap/protocol'
 import type { Command } from 'commander'
-import { UsageError } from '../cli.js'
+import { UsageError } from '../usage-error.js'
 import { framesOfStream } from '../client/frame-pacer.js'
 import { seconds, talkJson, talkLines } from '../client/talk-report.js'
 import { talk, type TalkOptions } from '../client/talk.js'

@@ -2,7 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { fileURLToPath } from 'node:url'
 import { readAudioFile } from '@yap/audio'
-import { UsageError } from '../cli.js'
+import { UsageError } from '../usage-error.js'
 import { defaultServer, serverUrl } from '../client/server-address.js'
 import type { InitOptions } from '../client/speech-session.js'
 
