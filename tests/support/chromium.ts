@@ -1,66 +1,42 @@
 /**
- * A Chromium for tests of the web page: the one on the PATH, or Debian's package where we may install it.
- *
- * Where there is none, the running test is skipped with a line that says so: a page that nobody tested should not look
- * like one that passed.
+ * A Chromium for browser tests: one that is installed, else Debian's, installed where this process may (root and apt). Where
+ * neither works the tests that need it skip, and say so loudly.
  */
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { Context } from 'mocha'
-import { chromium, type Browser } from 'playwright-core'
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
-
-/** Installation takes a minute on a slow mirror. */
-const INSTALL_MS_MAX = 300_000
-
-/** No call home from the browser: such connections fail slowly where the network is closed. */
-const QUIET = [
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
+const ELSEWHERE = [
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
 ]
+/** Some 100 MB are fetched and unpacked. */
+const INSTALL_MS_MAX = 8 * 60_000
 
-/** Path of a Chromium, installing one if that is possible; undefined where there is none. */
+/** Path of the program; undefined where there is none and none can be installed. Installs at most once a machine. */
 export function findChromium(): string | undefined {
-  return onPath() ?? (install() ? onPath() : undefined)
+  return installed() ?? (installDebian() ? installed() : undefined)
 }
 
-export interface ChromiumOptions {
-  /** WAV that the fake microphone plays, over and over. Permission is granted without asking. */
-  microphone?: string
+/** The same; skips the running test, with a line that says so, where there is none. */
+export function requireChromium(test: Context): string {
+  const path = findChromium()
+  if (path) return path
+  process.stderr.write(
+    `SKIPPED: no Chromium is installed, nor can be, so "${test.test?.fullTitle() ?? ''}" did not run\n`,
+  )
+  test.skip()
 }
 
-/** Starts a browser; the caller closes it. Skips the running test where there is no Chromium. */
-export async function startChromium(test: Context, { microphone }: ChromiumOptions = {}): Promise<Browser> {
-  test.timeout(INSTALL_MS_MAX)
-  const executablePath = findChromium()
-  if (executablePath === undefined) {
-    process.stderr.write(
-      `SKIPPED: no Chromium, and none could be installed: "${test.test?.fullTitle() ?? ''}" did not run\n`,
-    )
-    test.skip()
-  }
-  const args = [...QUIET]
-  // Chromium's sandbox refuses to run for root, which is who runs tests in a container.
-  if (process.getuid?.() === 0) args.push('--no-sandbox')
-  if (microphone !== undefined) {
-    args.push('--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream')
-    args.push(`--use-file-for-fake-audio-capture=${microphone}`)
-  }
-  return chromium.launch({ executablePath, headless: true, args })
+function installed(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
+  const candidates = [...NAMES.flatMap((name) => folders.map((folder) => join(folder, name))), ...ELSEWHERE]
+  return candidates.find((path) => isExecutable(path))
 }
 
-function onPath(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(executable)
-}
-
-function executable(path: string): boolean {
+function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
     return true
@@ -69,11 +45,18 @@ function executable(path: string): boolean {
   }
 }
 
-function install(): boolean {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false
-  process.stderr.write('No Chromium here; installing the package of this system\n')
-  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: INSTALL_MS_MAX }
-  const apt = () => spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'], options).status === 0
-  // The list of packages may be old or absent.
-  return apt() || (spawnSync('apt-get', ['update'], options).status === 0 && apt())
+/** Whether Debian's package was installed just now. */
+function installDebian(): boolean {
+  if (process.getuid?.() !== 0) return false
+  const install = () => apt('install', '--yes', '--no-install-recommends', 'chromium')
+  process.stderr.write("installing Debian's chromium for the browser tests\n")
+  // Images come without package lists.
+  return install() || (apt('update') && install())
+}
+
+function apt(...args: string[]): boolean {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  return (
+    spawnSync('apt-get', ['-q', ...args], { env, stdio: ['ignore', 'ignore', 2], timeout: INSTALL_MS_MAX }).status === 0
+  )
 }
