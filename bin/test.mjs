@@ -15,7 +15,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { orExit, prepare, root } from './prepare.mjs'
+import { prepare, PrepareError, root } from './prepare.mjs'
 
 /** Run in this order, quick ones first; a folder of tests/ that is not named here runs last. */
 const LANES = ['unit', 'integration', 'parity', 'browser']
@@ -32,7 +32,13 @@ const { values: options, positionals } = parseArgs({
   options: { grep: { type: 'string' } },
 })
 
-orExit(prepare)
+try {
+  prepare()
+} catch (error) {
+  if (!(error instanceof PrepareError)) throw error
+  console.log(`yap: ${error.message}\n0 passed, 1 failed`)
+  process.exit(1)
+}
 const lanes = selectedLanes(positionals)
 const total = { passed: 0, failed: 0, skipped: 0 }
 const failures = []
