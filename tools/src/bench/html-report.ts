@@ -88,7 +88,7 @@ function timeline({ outcomes, totalMs }: BenchResult): string {
     )
   const rows = shown.map((outcome, row) => timelineRow(outcome, row * rowHeight, rowHeight, x))
   const more = outcomes.length > shown.length ? `, the first ${shown.length} of ${outcomes.length}` : ''
-  return `<h2>Timeline${more}</h2>
+  return `<h2>Timeline${more} (a mark: the first word)</h2>
 <svg viewBox="0 0 ${width} ${height + 20}" role="img" aria-label="Timeline of the talks">
 ${ticks.join('\n')}
 ${rows.join('\n')}

@@ -5,6 +5,7 @@
  * ends makes room for the next. A refusal for want of room counts as rejected, everything else that fails as an error;
  * neither stops the run.
  */
+import { setMaxListeners } from 'node:events'
 import { SessionError } from '../client/session-error.js'
 import { sleep } from '../client/sleep.js'
 import { talk, type Talk } from '../client/talk.js'
@@ -46,6 +47,8 @@ export interface BenchResult {
 }
 
 export async function runBench(options: BenchOptions): Promise<BenchResult> {
+  // Each live talk listens to it, and there may be thousands.
+  if (options.signal) setMaxListeners(0, options.signal)
   const controlTimer = await ControlTimer.start()
   const runStartMs = performance.now()
   const outcomes: TalkOutcome[] = []

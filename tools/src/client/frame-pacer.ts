@@ -5,6 +5,7 @@
  * frames go out together, at once. Only TCP can hold them back, as it would hold back a microphone's.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sleep } from './sleep.js'
 
 export interface PaceOptions {
@@ -29,6 +30,9 @@ export interface Paced {
   lateMsMax: number
 }
 
+/** A sender that is behind its clock lets answers in this often; otherwise it would hear the first word after the last frame. */
+const unreadMsMax = 2
+
 export async function sendPaced(
   frames: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   sender: PacedSender,
@@ -36,12 +40,17 @@ export async function sendPaced(
 ): Promise<Paced> {
   const stepMs = options.frameMs / options.speed
   const paced: Paced = { startMs: performance.now(), frames: 0, bytes: 0, lateMsMax: 0 }
+  let readMs = paced.startMs
   for await (const frame of frames) {
     if (options.signal?.aborted) break
     // A live source begins when its first frame is there, not when we began to wait for it.
     if (paced.frames === 0) paced.startMs = performance.now()
     const dueMs = paced.startMs + paced.frames * stepMs
-    await untilDue(dueMs, options.signal)
+    if (await untilDue(dueMs, options.signal)) readMs = performance.now()
+    else if (performance.now() - readMs > unreadMsMax) {
+      await nextTurn()
+      readMs = performance.now()
+    }
     await sender.writable()
     paced.lateMsMax = Math.max(paced.lateMsMax, performance.now() - dueMs)
     sender.send(frame)
@@ -51,12 +60,14 @@ export async function sendPaced(
   return paced
 }
 
-/** Timers fire up to a millisecond early; half of that is let pass. */
-async function untilDue(dueMs: number, signal: AbortSignal | undefined): Promise<void> {
+/** Whether there was time to wait. Timers fire up to a millisecond early; half of that is let pass. */
+async function untilDue(dueMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+  let waited = false
   for (;;) {
     const earlyMs = dueMs - performance.now()
-    if (earlyMs < 0.5 || signal?.aborted) return
+    if (earlyMs < 0.5 || signal?.aborted) return waited
     await sleep(earlyMs, signal)
+    waited = true
   }
 }
 

@@ -20,7 +20,7 @@ export function registerBench(program: Command): void {
   addTalkFlags(
     program
       .command('bench')
-      .description('Play one file many times at once to a running service, and print how it held.')
+      .description('play one file many times at once to a running service, and print how it held')
       .option('--file <path>', 'WAV, or whatever ffmpeg reads (default: the sample of 45 s)')
       .option('--n <count>', 'talks in all', count, 10)
       .option('--concurrency <count>', 'talks at a time (default: all of them)', count)

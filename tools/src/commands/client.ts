@@ -19,7 +19,7 @@ export function registerClient(program: Command): void {
   addTalkFlags(
     program
       .command('client')
-      .description('Play an audio file to a running service and print its words.')
+      .description('play an audio file to a running service and print its words')
       .option('--file <path>', 'WAV, or whatever ffmpeg reads; - takes raw 16-bit mono samples from standard input')
       .option('--print-partials', 'print every interim text as it comes', false)
       .option('--sr <hz>', 'sample rate of standard input', count, 16_000),

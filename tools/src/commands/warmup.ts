@@ -15,7 +15,7 @@ export function registerWarmup(program: Command): void {
   addTalkFlags(
     program
       .command('warmup')
-      .description('Play one file to a running service, and print how quickly it answers.')
+      .description('play one file to a running service, and print how quickly it answers')
       .option('--file <path>', 'WAV, or whatever ffmpeg reads (default: the sample of 45 s)')
       .option('--print-partials', 'print every interim text as it comes', false)
       .option('--n <count>', 'play it this many times, one after the other', count, 1),
