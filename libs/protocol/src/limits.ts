@@ -79,6 +79,8 @@ export const LIMITS = {
   bindMsMax: 1_000,
   /** One Place call. Placement is arithmetic over a table in memory. */
   placeMsMax: 1_000,
+  /** A session that lost its worker is kept this long without one: a worker restarts in less. */
+  failoverMsMax: 30_000,
   /** Workers tried for one session before it is refused. */
   bindAttemptsMax: 4,
 

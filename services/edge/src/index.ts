@@ -1,1 +1,12 @@
-export {}
+/** What tests use of the edge; the service itself is main.ts. */
+export { SessionCore, SessionPhase } from './session-core.js'
+export type { Placement, Said, SessionEffect, SessionEvent, SessionLimits, SessionOptions } from './session-events.js'
+export { ReplayRing } from './replay-ring.js'
+export { TurnLedger } from './turn-ledger.js'
+export { Downlink } from './downlink.js'
+export { ClientOutbox, slowMsMax } from './client-outbox.js'
+export { ClientSamples } from './client-samples.js'
+export { ResumeTokens } from './resume-token.js'
+export { isOriginAllowed } from './origin.js'
+export { StaticFiles } from './static-files.js'
+export { deadClientMsMax } from './edge.js'

@@ -1,5 +1,6 @@
 /** The router's gRPC door: Place, Release, Watch, Status. Every call is validated; refusals are answers. */
 import {
+  Metadata,
   Server,
   ServerCredentials,
   status,
@@ -119,6 +120,8 @@ export class RouterDoor {
 
   #watch(stream: WatchStream): void {
     this.#streams.add(stream)
+    // Headers at once: the edge takes them for "a router answers", even while there is no worker to tell of.
+    stream.sendMetadata(new Metadata())
     const forget = (): void => void this.#streams.delete(stream)
     stream.on('cancelled', forget)
     stream.on('error', forget)
