@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import { freePort, readRunFile, runFilePath } from '@yap/tools'
 import { Cluster } from '../support/cluster.js'
@@ -38,6 +39,22 @@ describe('yap start', function () {
     const response = await fetch(`${run?.address}/readyz`)
     expect(await response.text()).to.equal('ready\n')
     expect((await stat(runFilePath(cluster.dataDir))).mode & 0o777).to.equal(0o600)
+  })
+
+  it("lets nobody into its NATS without the run's key, which only the owner may read", async () => {
+    const cluster = await start()
+    const { ports } = await cluster.process('nats-server')
+    const answer = await new Promise<string>((resolve) => {
+      let heard = ''
+      const socket = connect(ports.nats ?? 0, '127.0.0.1', () => socket.write('CONNECT {"verbose":false}\r\nPING\r\n'))
+      socket
+        .on('data', (data) => (heard += data.toString()))
+        .on('error', () => {})
+        .on('close', () => resolve(heard))
+    })
+    expect(answer).to.include('Authorization Violation')
+    for (const file of ['nats.creds', 'nats-server.conf'])
+      expect((await stat(join(cluster.dataDir, file))).mode & 0o777, file).to.equal(0o600)
   })
 
   it('prints a banner with the address and what to try', async () => {
