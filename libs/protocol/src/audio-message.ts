@@ -107,7 +107,8 @@ export function decodeAudioMessage(data: Uint8Array): AudioMessage {
 function samplesOf(data: Uint8Array, pcmBytes: number): Int16Array {
   const at = data.byteOffset + AUDIO_HEADER_BYTES
   if (at % 2 === 0) return new Int16Array(data.buffer, at, pcmBytes / 2)
-  return new Int16Array(data.slice(AUDIO_HEADER_BYTES).buffer, 0, pcmBytes / 2)
+  // Not data.slice(): of a Buffer that is a view, not a copy.
+  return new Int16Array(Uint8Array.from(data.subarray(AUDIO_HEADER_BYTES)).buffer, 0, pcmBytes / 2)
 }
 
 function safeNumber(value: bigint): number {

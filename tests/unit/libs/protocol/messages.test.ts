@@ -41,7 +41,8 @@ describe('messages between services', () => {
   it('decode(encode(audio)) is the audio, at any address', () => {
     fc.assert(
       fc.property(audio, fc.integer({ min: 0, max: 3 }), ({ pcm, ...header }, shift) => {
-        const buffer = new Uint8Array(AUDIO_HEADER_BYTES + pcm.length * 2 + shift)
+        // As a Buffer, which is what arrives: its slice() differs from that of a Uint8Array.
+        const buffer = Buffer.alloc(AUDIO_HEADER_BYTES + pcm.length * 2 + shift)
         const bytes = encodeAudioMessage(header, pcm, buffer.subarray(shift))
         const back = decodeAudioMessage(buffer.subarray(shift, shift + bytes))
         expect({ ...back, pcm: [...back.pcm] }).to.deep.equal({ ...header, pcm: [...pcm] })
