@@ -83,9 +83,11 @@ export async function encoderGraph(
     chunk: dim(1),
   })
 
+  const kernel = g.ints(Array.from({ length: shape.convKernel }, (_, i) => i))
+  const taps = g.add(g.unsqueeze(g.range(dim(1)), [1]), kernel)
   const written: Record<string, Value> = { mel: next.mel, first: next.first, second: next.second }
   let x = g.reshape(frames, plan.flatShape)
-  for (let n = 0; n < shape.layers; n++) x = await layer(g, w, shape, plan, dims, n, x, written)
+  for (let n = 0; n < shape.layers; n++) x = await layer(g, w, shape, plan, { chunk: dims, flat: plan.flatShape, taps }, n, x, written)
 
   g.scope = 'heads'
   await heads(g, w, shape, x, dims)
@@ -107,7 +109,7 @@ async function layer(
   w: Weights,
   shape: ModelShape,
   plan: AttentionPlan,
-  chunkShape: Value,
+  shapes: { chunk: Value; flat: Value; taps: Value },
   n: number,
   input: Value,
   written: Record<string, Value>,
@@ -130,7 +132,6 @@ async function layer(
   written[cache.values] = attended.values
   x = g.add(x, attended.out)
 
-  const shapes = { chunk: chunkShape, flat: plan.flatShape }
   const convolved = await convolution(g, w, shape, `${name}.conv`, await norm(x, 'norm_conv'), `conv.${n}`, shapes)
   written[`conv.${n}`] = convolved.cache
   x = g.add(x, convolved.out)
