@@ -58,8 +58,11 @@ export const LIMITS = {
   resendMs: 200,
   /** The worker sends results again after this long without an acknowledgement. */
   resultRepeatMs: 200,
-  /** An acknowledgement waits this long for an audio message to ride on. Below resultRepeatMs, or every result would be sent twice. */
-  ackDelayMs: 100,
+  /**
+   * An acknowledgement waits this long for an audio message to ride on: at the default look-ahead the next one comes in time. Below
+   * resultRepeatMs, or every result would be sent twice.
+   */
+  ackDelayMs: 150,
   /** The edge says that a quiet session still lives, with an empty message. */
   keepaliveMs: 5_000,
   /** A worker lets a session go whose edge has said nothing for this long: the edge is dead. Four keepalives. */
