@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.js'
 // Goal: one command starts everything, says what goes wrong in one line, and however it ends, nothing of it is left running.
 // Method: the real supervisor, watchdog and nats-server in a process of their own; the services are fakes that are ready at once.
 describe('yap start', function () {
-  this.timeout(60_000)
+  this.timeout(90_000)
   const clusters: Cluster[] = []
   const start = async (options: Parameters<typeof Cluster.start>[0] = {}) => {
     const cluster = await Cluster.start({ services: 'fake', ...options })
@@ -28,7 +28,7 @@ describe('yap start', function () {
   it('writes run.json for its owner only, with every process and its ports', async () => {
     const cluster = await start({ workers: 2 })
     const run = await cluster.run()
-    expect(run?.processes.map(({ name }) => name)).to.deep.equal([
+    expect(run?.processes.map(({ name }) => name)).to.have.members([
       'nats-server',
       'router',
       'asr-worker-1',
@@ -105,13 +105,13 @@ describe('yap start', function () {
     await cluster.run()
     expect(cluster.survivors()).to.have.length(4)
     cluster.signal('SIGKILL')
-    await eventually('everything is gone', () => cluster.survivors().length === 0, { withinMs: 10_000 })
+    await eventually('everything is gone', () => cluster.survivors().length === 0, { withinMs: 20_000 })
   })
 
   it('takes over a folder whose run was killed', async () => {
     const first = await start()
     first.signal('SIGKILL')
-    await eventually('everything is gone', () => first.survivors().length === 0, { withinMs: 10_000 })
+    await eventually('everything is gone', () => first.survivors().length === 0, { withinMs: 20_000 })
     const second = await start({ dataDir: first.dataDir })
     await eventually('it is said', () => second.output.includes('a former run was killed'))
     await second.stop()
@@ -139,13 +139,25 @@ describe('yap start', function () {
     }
   })
 
+  it('lists what is wrong with the settings once, and starts nothing', async () => {
+    const cluster = await launch({ env: { ASR_STEP_MS: 'soon', YAP_STEPS: '1' } })
+    expect(await cluster.ended()).to.equal(2)
+    expect(cluster.output).to.include('ASR_STEP_MS').and.include('YAP_STEPS is not a setting')
+    expect(cluster.output.match(/ASR_STEP_MS="soon"/g)).to.have.length(1)
+    expect(await cluster.run()).to.equal(undefined)
+  })
+
   it('starts a killed service again, the router on its port, and says so', async () => {
     const cluster = await start()
     const before = await cluster.kill('router')
-    const after = await eventually('the router is back', async () => {
-      const router = (await cluster.run())?.processes.find(({ name }) => name === 'router')
-      return router?.state === 'ready' && router.pid !== before.pid && router
-    })
+    const after = await eventually(
+      'the router is back',
+      async () => {
+        const router = (await cluster.run())?.processes.find(({ name }) => name === 'router')
+        return router?.state === 'ready' && router.pid !== before.pid && router
+      },
+      { withinMs: 20_000 },
+    )
     expect(after.ports).to.deep.equal(before.ports)
     expect(after.restarts).to.equal(1)
     expect(cluster.output).to.match(/router +warn: was killed by SIGKILL; starting it again in 0\.25 s/)
@@ -155,10 +167,14 @@ describe('yap start', function () {
   it('starts a killed nats-server again on its port', async () => {
     const cluster = await start()
     const before = await cluster.kill('nats-server')
-    await eventually('nats-server is back', async () => {
-      const nats = (await cluster.run())?.processes.find(({ name }) => name === 'nats-server')
-      return nats?.state === 'ready' && nats.pid !== before.pid && nats.ports.nats === before.ports.nats
-    })
+    await eventually(
+      'nats-server is back',
+      async () => {
+        const nats = (await cluster.run())?.processes.find(({ name }) => name === 'nats-server')
+        return nats?.state === 'ready' && nats.pid !== before.pid && nats.ports.nats === before.ports.nats
+      },
+      { withinMs: 20_000 },
+    )
   })
 
   it('gives up, and stops the rest, when a service dies again and again at its start', async () => {

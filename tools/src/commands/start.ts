@@ -56,7 +56,8 @@ export const registerStart: Register = (program: Command) => {
         ...options,
         dataDir: resolve(options.dataDir),
         host: process.env.ASR_HOST || '127.0.0.1',
-        env: { ...process.env, YAP_LOG_LEVEL: options.logLevel },
+        // The usual level is the services' own default, and not worth a setting.
+        env: options.logLevel === 'info' ? process.env : { ...process.env, YAP_LOG_LEVEL: options.logLevel },
         serviceMain: (service) => resolve(root, 'services', service, 'dist/main.js'),
       })
     })

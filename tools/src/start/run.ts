@@ -6,6 +6,7 @@
  *   Ctrl-C again              end everything now    130
  *   a start that fails        stop what started     1
  */
+import { UsageError } from '../usage-error.js'
 import { ensureNatsServer } from '../nats/ensure.js'
 import { banner } from './banner.js'
 import { checkPort, claimDataDir } from './claim.js'
@@ -39,6 +40,7 @@ export async function runSystem(options: RunOptions): Promise<number> {
   log.expect(['nats-server', 'router', 'edge', `asr-worker-${options.workers}`])
 
   await claimDataDir(options.dataDir, say)
+  await checkSettings(options.env)
   if (options.port !== 0) await checkPort(options.port, options.host)
   // A NATS of somebody's own choice is used as it is.
   const natsBinary = options.env.YAP_NATS_URL ? undefined : (await ensureNatsServer({ log: say })).path
@@ -63,6 +65,20 @@ export async function runSystem(options: RunOptions): Promise<number> {
     // Whatever the way here: nothing stays behind.
     await supervisor.kill()
     stopRequest.close()
+  }
+}
+
+/**
+ * Throws UsageError that lists what is wrong with the settings, once, before three processes each say it three times. The library
+ * that knows them is loaded only where there is something to check.
+ */
+async function checkSettings(env: NodeJS.ProcessEnv): Promise<void> {
+  if (!Object.keys(env).some((name) => /^(ASR|YAP)_/.test(name))) return
+  const { ConfigError, loadConfig } = await import('@yap/runtime')
+  try {
+    loadConfig(env)
+  } catch (error) {
+    throw error instanceof ConfigError ? new UsageError(error.message) : error
   }
 }
 

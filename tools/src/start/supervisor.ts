@@ -62,13 +62,13 @@ export class Supervisor {
     try {
       const nats = await this.#startNats()
       const router = this.#add(routerPlan(this.#options, nats))
-      await router.start()
+      // Workers take longest: the model is loaded and warmed while the router starts.
+      const workers = workerPlans(this.#options, nats).map((plan) => this.#add(plan))
+      const ready = [router, ...workers].map((process) => process.start())
+      await Promise.race([ready[0], Promise.all(ready)])
       const { grpc } = router.ports
       if (grpc === undefined) throw new StartError('the router did not say on which port it serves gRPC')
-      const rest = [...workerPlans(this.#options, nats), edgePlan(this.#options, nats, grpc)].map((plan) =>
-        this.#add(plan),
-      )
-      await Promise.all(rest.map((process) => process.start()))
+      await Promise.all([...ready, this.#add(edgePlan(this.#options, nats, grpc)).start()])
     } finally {
       clearInterval(waiting)
     }
