@@ -71,7 +71,11 @@ async function depthwiseWeights(w: Weights, shape: ModelShape, name: string) {
     bias = folded
   }
   return {
-    weight: await w.put(`${name}.depthwise_conv.weight`, [shape.convKernel, d], transposed(weight, d, shape.convKernel)),
+    weight: await w.put(
+      `${name}.depthwise_conv.weight`,
+      [shape.convKernel, d],
+      transposed(weight, d, shape.convKernel),
+    ),
     bias: bias && (await w.put(`${name}.depthwise_conv.bias`, [d], bias)),
   }
 }

@@ -87,7 +87,8 @@ export async function encoderGraph(
   const taps = g.add(g.unsqueeze(g.range(dim(1)), [1]), kernel)
   const written: Record<string, Value> = { mel: next.mel, first: next.first, second: next.second }
   let x = g.reshape(frames, plan.flatShape)
-  for (let n = 0; n < shape.layers; n++) x = await layer(g, w, shape, plan, { chunk: dims, flat: plan.flatShape, taps }, n, x, written)
+  for (let n = 0; n < shape.layers; n++)
+    x = await layer(g, w, shape, plan, { chunk: dims, flat: plan.flatShape, taps }, n, x, written)
 
   g.scope = 'heads'
   await heads(g, w, shape, x, dims)
