@@ -77,7 +77,7 @@ export class SessionCore {
   #ringOverflowed = false
   /** Set in LEAVING. */
   #farewell: Farewell | undefined
-  #acked = { samples: 0, atMs: -Infinity }
+  #acked: { readonly samples: number; readonly atMs: number }
 
   constructor(options: SessionOptions, limits: SessionLimits, nowMs: number) {
     const start = Math.floor((options.clientSamples * SAMPLE_RATE_HZ) / options.rateHz)
@@ -87,6 +87,7 @@ export class SessionCore {
     this.#ledger = new TurnLedger(options.turn, start)
     this.#uplink = new Uplink(this.#ring, this.#ledger, limits)
     this.#pace = new ClientPace(limits, nowMs)
+    this.#acked = { samples: options.clientSamples, atMs: nowMs }
     this.#client = new ClientSamples(options.rateHz, start, options.clientSamples)
   }
 
