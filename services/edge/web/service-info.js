@@ -28,13 +28,15 @@ export function showInfo(info, element) {
   const { name, description, knows, hint } = info.model
   element('model-name').textContent = name
   element('model-description').textContent = description ?? ''
-  element('model-knows').textContent = knows ? `Knows: ${knows}.` : ''
-  element('hint').textContent = hint ?? ''
+  element('model-knows').textContent = knows ? `Knows ${knows}.` : ''
+  element('hint').textContent = hint || (knows ? `The loaded model knows ${knows}.` : '')
   element('full-english').hidden = !name.startsWith('demo-')
 
   fill(
     element('look-ahead'),
-    info.look_aheads.map(({ name: value, latency_ms: ms }) => ({ value, words: `${ms} ms (${value})` })),
+    info.look_aheads
+      .toSorted(byLatency)
+      .map(({ name: value, latency_ms: ms }) => ({ value, words: `${ms} ms (${value})` })),
     info.default_att_ctx,
   )
   fill(
@@ -42,6 +44,10 @@ export function showInfo(info, element) {
     info.decoders.map((value) => ({ value, words: value.toUpperCase() })),
     info.default_decoder ?? info.decoders[0],
   )
+}
+
+function byLatency(a, b) {
+  return a.latency_ms - b.latency_ms
 }
 
 function fill(select, choices, chosen) {
