@@ -121,6 +121,9 @@ function newFrames(window: StepWindow, pcm: Int16Array): Int16Array[] {
   )
 }
 
+/** What a worker takes for its manifest when it is started with this engine. */
+export const manifest = fakeManifest
+
 /** What an engine thread calls. */
 export async function createEngine(options: { slots: number; extra?: unknown }): Promise<StepEngine> {
   return new FakeEngine({ slots: options.slots, ...(options.extra as Partial<FakeEngineOptions>) })
