@@ -25,11 +25,11 @@ export class NatsServer {
     this.port = port
   }
 
-  /** Starts one and waits until it answers. Stop it with stop(). */
-  static async start(): Promise<NatsServer> {
+  /** Starts one, on any free port where none is given, and waits until it answers. Stop it with stop(). */
+  static async start(port?: number): Promise<NatsServer> {
     const { path } = await ensureNatsServer()
     const folder = await mkdtemp(join(tmpdir(), 'yap-nats-'))
-    const server = new NatsServer(path, folder, await freePort())
+    const server = new NatsServer(path, folder, port ?? (await freePort()))
     await server.#launch()
     return server
   }

@@ -4,7 +4,7 @@ export type { Placement, Said, SessionEffect, SessionEvent, SessionLimits, Sessi
 export { ReplayRing } from './replay-ring.js'
 export { TurnLedger } from './turn-ledger.js'
 export { Downlink } from './downlink.js'
-export { ClientOutbox, slowMsMax } from './client-outbox.js'
+export { ClientOutbox, slowMsMax, type Outlet } from './client-outbox.js'
 export { ClientSamples } from './client-samples.js'
 export { ResumeTokens } from './resume-token.js'
 export { isOriginAllowed } from './origin.js'
