@@ -55,7 +55,9 @@ export async function runSystem(options: RunOptions): Promise<number> {
     }
     const why = await stopRequest.first
     say(`${why}: stopping (again: at once)`)
-    return await Promise.race([supervisor.stop().then(() => 0), stopRequest.second.then(() => 130)])
+    const code = await Promise.race([supervisor.stop().then(() => 0), stopRequest.second.then(() => 130)])
+    if (code === 0) say('stopped')
+    return code
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     say(error.message, 'error')
