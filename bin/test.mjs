@@ -80,10 +80,13 @@ function testFiles(folder) {
     .toSorted()
 }
 
-const isUnderAny = (file, paths) =>
-  paths.length === 0 || paths.some((path) => file === path || file.startsWith(path + sep))
+function isUnderAny(file, paths) {
+  return paths.length === 0 || paths.some((path) => file === path || file.startsWith(path + sep))
+}
 
-const compiledFile = (file) => join(testsDir, 'dist', relative(testsDir, file).replace(/\.ts$/, '.js'))
+function compiledFile(file) {
+  return join(testsDir, 'dist', relative(testsDir, file).replace(/\.ts$/, '.js'))
+}
 
 /** Once, before the lanes, so that no test waits for a download; without it those that need it fail and say why. */
 async function provideNatsServer() {
