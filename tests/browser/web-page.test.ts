@@ -67,6 +67,19 @@ describe('the web page in a real browser', () => {
     expect(complaints).to.deep.equal([])
   })
 
+  it('puts a line in black after a pause, and goes on listening', async () => {
+    await open()
+    await page.getByLabel('New line after').selectOption('0.8 s pause')
+    await page.getByRole('button', { name: 'Start microphone' }).click()
+    expectSample(await finalText())
+    await page.getByText('Listening').waitFor()
+    await page.getByRole('button', { name: 'End turn' }).click()
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await idle()
+    expect(await page.locator('#finals li').count(), 'silence leaves no line').to.equal(1)
+    expect(complaints).to.deep.equal([])
+  })
+
   it('transcribes a file that was chosen', async () => {
     await open()
     await page.getByLabel('Play files').selectOption('at full speed')
