@@ -7,6 +7,12 @@ import { EdgeCluster } from '../support/edge-cluster.js'
 import { eventually } from '../support/eventually.js'
 import { SeededRandom } from '../support/seeded-random.js'
 
+async function expectEnd(client: EdgeClient, code: ErrorCode): Promise<void> {
+  expect(await client.closed()).to.equal(ERRORS[code].close)
+  expect(client.error).to.include({ op: 'error', code })
+  expect(client.error?.message).to.be.a('string').and.not.match(/\n/)
+}
+
 describe('bad input at the edge', () => {
   // Goal: each kind of bad input gets the code that was promised, and a session beside it is untouched.
   // Method: real nats-server, router and edge; a witness speaks through all of it, and its text is a hash of its own samples.
@@ -42,11 +48,6 @@ describe('bad input at the edge', () => {
     await cluster?.stop()
   })
 
-  const expectEnd = async (client: EdgeClient, code: ErrorCode): Promise<void> => {
-    expect(await client.closed()).to.equal(ERRORS[code].close)
-    expect(client.error).to.include({ op: 'error', code })
-    expect(client.error?.message).to.be.a('string').and.not.match(/\n/)
-  }
   const refusedInit = async (over: object, code: ErrorCode): Promise<EdgeClient> => {
     const client = await EdgeClient.open(cluster.port)
     client.init(over)
@@ -129,7 +130,7 @@ describe('bad input at the edge', () => {
     half.on('error', () => {})
     half.write('GET / HTTP/1.1\r\nHost: x\r\nUpgra')
     const client = await EdgeClient.ready(cluster.port, { sid: 'vanishes' })
-    client.speak(new Array(4000).fill(1))
+    client.speak(Array.from({ length: 4_000 }, () => 1))
     client.end()
     half.destroy()
     const worker = cluster.workers[0]!

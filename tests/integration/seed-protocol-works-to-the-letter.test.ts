@@ -5,6 +5,8 @@ import { EdgeClient } from '../support/edge-client.js'
 import { EdgeCluster } from '../support/edge-cluster.js'
 import { eventually } from '../support/eventually.js'
 
+const ramp = (n: number): number[] => Array.from({ length: n }, (_, i) => ((i * 37) % 20_000) - 10_000)
+
 describe('the protocol', () => {
   // Goal: every message of docs/PROTOCOL.md does what it says. Method: real nats-server, router and edge; a worker whose text
   // is a hash of the samples that it got, so that encodings and cuts show.
@@ -26,8 +28,6 @@ describe('the protocol', () => {
     this.timeout(20_000)
     await cluster?.stop()
   })
-
-  const ramp = (n: number): number[] => Array.from({ length: n }, (_, i) => ((i * 37) % 20_000) - 10_000)
 
   it('ready, interims, finals, close 1000, at both paths, and every message keeps to the schema', async () => {
     for (const path of ['/', '/v1/stream']) {

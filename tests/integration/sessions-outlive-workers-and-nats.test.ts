@@ -101,7 +101,7 @@ describe('a session', () => {
   it("hears draining and 1012 at its turn's end when the edge is stopped", async () => {
     const client = await EdgeClient.ready(cluster.port)
     const idle = await EdgeClient.ready(cluster.port)
-    client.speak(new Array(4_000).fill(5))
+    client.speak(Array.from({ length: 4_000 }, () => 5))
     await client.hears('interim')
     const stopped = cluster.edge.stop('SIGTERM')
     expect(await idle.closed()).to.equal(1012)

@@ -4,6 +4,9 @@
  */
 import { SAMPLE_RATE_HZ } from '@yap/protocol'
 
+/** How often a client is told at most. */
+const NEWS_MS = 1_000
+
 interface Pair {
   readonly offset: number
   readonly samples: number
@@ -12,10 +15,12 @@ interface Pair {
 export class ClientSamples {
   readonly #rateHz: number
   readonly #pairs: Pair[]
+  #told: { readonly samples: number; readonly atMs: number }
 
-  constructor(rateHz: number, offset: number, samples: number) {
+  constructor(rateHz: number, start: Pair, nowMs: number) {
     this.#rateHz = rateHz
-    this.#pairs = [{ offset, samples }]
+    this.#pairs = [start]
+    this.#told = { samples: start.samples, atMs: nowMs }
   }
 
   /** The resampler starts anew: the next sample at `offset` is the client's sample number `samples`. */
@@ -29,7 +34,17 @@ export class ClientSamples {
     return pair.samples + Math.floor((Math.max(0, offset - pair.offset) * this.#rateHz) / SAMPLE_RATE_HZ)
   }
 
-  forgetBefore(offset: number): void {
+  /** The client's sample at `offset`, when it is later than what it was told last, and that was a while ago. */
+  takeNews(offset: number, nowMs: number): number | undefined {
+    if (nowMs - this.#told.atMs < NEWS_MS) return undefined
+    const samples = this.at(offset)
+    if (samples <= this.#told.samples) return undefined
+    this.#told = { samples, atMs: nowMs }
+    this.#forgetBefore(offset)
+    return samples
+  }
+
+  #forgetBefore(offset: number): void {
     while (this.#pairs.length > 1 && this.#pairs[1]!.offset <= offset) this.#pairs.shift()
   }
 }

@@ -1,9 +1,12 @@
 /** What tests use of the edge; the service itself is main.ts. */
-export { SessionCore, SessionPhase } from './session-core.js'
+export { SessionCore } from './session-core.js'
+export { SessionPhase } from './session-events.js'
 export type { Placement, Said, SessionEffect, SessionEvent, SessionLimits, SessionOptions } from './session-events.js'
 export { ReplayRing } from './replay-ring.js'
 export { TurnLedger } from './turn-ledger.js'
 export { Downlink } from './downlink.js'
+export { ClientConnection, type SessionHandle } from './client-connection.js'
+export { EdgeMetrics } from './metrics.js'
 export { ClientOutbox, slowMsMax, type Outlet } from './client-outbox.js'
 export { ClientSamples } from './client-samples.js'
 export { ResumeTokens } from './resume-token.js'

@@ -12,7 +12,6 @@
  *
  * A new session is refused at once where nobody has room. One that moves waits: its client hears nothing but a pause.
  */
-import { strict as assert } from 'node:assert'
 import {
   LIMITS,
   SAMPLE_RATE_HZ,
@@ -29,22 +28,19 @@ import { Downlink } from './downlink.js'
 import { closeAt, Farewell } from './farewell.js'
 import { ReplayRing } from './replay-ring.js'
 import { sayFinal, sayInterim } from './said.js'
-import type { Placement, SessionEffect, SessionEvent, SessionLimits, SessionOptions } from './session-events.js'
-import { TurnLedger, type TurnNumber } from './turn-ledger.js'
+import {
+  SessionPhase,
+  type Counted,
+  type Said,
+  type SessionEffect,
+  type SessionEvent,
+  type SessionLimits,
+  type SessionOptions,
+} from './session-events.js'
+import { TurnLedger } from './turn-ledger.js'
 import { Uplink, type AudioPart } from './uplink.js'
+import { WorkerSearch } from './worker-search.js'
 
-export const SessionPhase = {
-  PLACING: 'placing',
-  BINDING: 'binding',
-  STREAMING: 'streaming',
-  LEAVING: 'leaving',
-  ENDED: 'ended',
-} as const
-export type SessionPhase = (typeof SessionPhase)[keyof typeof SessionPhase]
-
-/** A session that moves asks again this often while nobody has room for it. */
-const PLACE_AGAIN_MS = 250
-const CLIENT_ACK_MS = 1_000
 const SAMPLES_PER_MS = SAMPLE_RATE_HZ / 1000
 
 export class SessionCore {
@@ -57,19 +53,10 @@ export class SessionCore {
   readonly #arrivals = new Arrivals()
   readonly #client: ClientSamples
   readonly #pace: ClientPace
+  readonly #search = new WorkerSearch()
   #phase: SessionPhase = SessionPhase.PLACING
   #effects: SessionEffect[] = []
-  #epoch = 0
-  /** Set from the first placement on. */
-  #placement: Placement | undefined
-  /** Has (or is asked to take) the session; undefined in PLACING. */
-  #worker: Id | undefined
-  /** Workers that just failed us; cleared when one takes the session. */
-  readonly #exclude = new Set<Id>()
-  #attempts = 0
-  /** When the session lost its worker; undefined while it has one or is new. */
-  #movingSinceMs: number | undefined
-  #placeAgainAtMs = Infinity
+  /** A worker has taken the session once: from then on it moves instead of being refused. */
   #ready = false
   /** The client asked for the end; the final that answers it is the last. */
   #closing: { readonly halfSample: boolean } | undefined
@@ -77,7 +64,6 @@ export class SessionCore {
   #ringOverflowed = false
   /** Set in LEAVING. */
   #farewell: Farewell | undefined
-  #acked: { readonly samples: number; readonly atMs: number }
 
   constructor(options: SessionOptions, limits: SessionLimits, nowMs: number) {
     const start = Math.floor((options.clientSamples * SAMPLE_RATE_HZ) / options.rateHz)
@@ -87,8 +73,7 @@ export class SessionCore {
     this.#ledger = new TurnLedger(options.turn, start)
     this.#uplink = new Uplink(this.#ring, this.#ledger, limits)
     this.#pace = new ClientPace(limits, nowMs)
-    this.#acked = { samples: options.clientSamples, atMs: nowMs }
-    this.#client = new ClientSamples(options.rateHz, start, options.clientSamples)
+    this.#client = new ClientSamples(options.rateHz, { offset: start, samples: options.clientSamples }, nowMs)
   }
 
   get phase(): SessionPhase {
@@ -96,11 +81,11 @@ export class SessionCore {
   }
 
   get epoch(): number {
-    return this.#epoch
+    return this.#search.epoch
   }
 
   get worker(): Id | undefined {
-    return this.#worker
+    return this.#search.worker
   }
 
   /** Audio that no worker has been sent yet. */
@@ -112,9 +97,7 @@ export class SessionCore {
     if (this.#phase === SessionPhase.ENDED) return []
     this.#effects = []
     this.#take(event, nowMs)
-    const effects = this.#effects
-    this.#effects = []
-    return effects
+    return this.#effects
   }
 
   #take(event: SessionEvent, nowMs: number): void {
@@ -123,8 +106,7 @@ export class SessionCore {
         return this.#place()
       case 'placed':
         if (this.#phase !== SessionPhase.PLACING) return undefined
-        this.#placement = event.placement
-        return this.#bind(event.placement.worker)
+        return this.#bind(this.#search.placed(event.placement))
       case 'refused':
         return this.#refused(event.code, event.message, event.retryAfterMs, nowMs)
       case 'bound':
@@ -144,7 +126,7 @@ export class SessionCore {
         return this.#text(event.message, nowMs)
       case 'worker-lost':
       case 'worker-draining':
-        return event.worker === this.#worker ? this.#move(nowMs) : undefined
+        return event.worker === this.#search.worker ? this.#move(nowMs) : undefined
       case 'deaf':
         this.#uplink.forgive(nowMs)
         this.#farewell?.forgive(nowMs)
@@ -166,40 +148,26 @@ export class SessionCore {
 
   #place(): void {
     this.#phase = SessionPhase.PLACING
-    this.#worker = undefined
-    this.#placeAgainAtMs = Infinity
-    this.#effects.push({
-      type: 'place',
-      failover: this.#ready,
-      modelHash: this.#placement?.modelHash ?? '',
-      exclude: [...this.#exclude],
-    })
+    this.#effects.push({ type: 'place', failover: this.#ready, ...this.#search.ask() })
   }
 
   #refused(code: ErrorCode, message: string, retryAfterMs: number | undefined, nowMs: number): void {
     if (this.#phase !== SessionPhase.PLACING) return
-    const movingMs = nowMs - (this.#movingSinceMs ?? nowMs)
-    if (!this.#ready || movingMs > LIMITS.failoverMsMax) return this.#fail(code, message, nowMs, retryAfterMs)
-    // Those who failed before may be back by now.
-    this.#exclude.clear()
-    this.#placeAgainAtMs = nowMs + PLACE_AGAIN_MS
+    if (!this.#ready || !this.#search.wait(nowMs)) this.#fail(code, message, nowMs, retryAfterMs)
   }
 
   #bind(worker: Id): void {
-    const placement = this.#placement
-    assert(placement, 'a bind needs a placement. This is a bug.')
+    const { right, modelHash } = this.#search.placement
     const { session, edge, decoder, words, interim, endpointMs } = this.#options
     this.#phase = SessionPhase.BINDING
-    this.#worker = worker
-    this.#epoch++
-    this.#attempts++
+    this.#search.attempt(worker)
     const request: BindRequest = {
       session,
-      epoch: this.#epoch,
+      epoch: this.#search.epoch,
       edge,
-      right: placement.right,
+      right,
       decoder,
-      modelHash: placement.modelHash,
+      modelHash,
       turn: this.#ledger.turn,
       turnStart: this.#ledger.start,
       offset: this.#ledger.start,
@@ -213,42 +181,38 @@ export class SessionCore {
   }
 
   #boundAnswer({ epoch, response }: SessionEvent & { type: 'bound' }, nowMs: number): void {
-    if (epoch !== this.#epoch) return undefined
+    if (epoch !== this.#search.epoch) return undefined
     const taken = response.status === 'bound' || response.status === 'silent'
     if (this.#phase === SessionPhase.LEAVING && !taken) return this.#end()
     if (this.#phase !== SessionPhase.BINDING) return undefined
     if (response.status !== 'bound') return this.#tryNext(nowMs)
     this.#phase = SessionPhase.STREAMING
-    this.#exclude.clear()
-    this.#attempts = 0
-    this.#movingSinceMs = undefined
+    this.#search.found()
     this.#uplink.bound(response.geometry, nowMs)
-    if (!this.#ready) this.#effects.push({ type: 'ready', placement: this.#placement! })
+    if (!this.#ready) this.#effects.push({ type: 'ready', placement: this.#search.placement })
     this.#ready = true
     return this.#publish(nowMs)
   }
 
   /** The worker did not take the session: the standby, else ask the router again. */
   #tryNext(nowMs: number): void {
-    if (this.#worker) this.#exclude.add(this.#worker)
-    const standby = this.#placement?.standby
-    if (standby && !this.#exclude.has(standby)) return this.#bind(standby)
-    if (!this.#ready && this.#attempts >= LIMITS.bindAttemptsMax)
+    const standby = this.#search.nextAfterFailure()
+    if (standby) return this.#bind(standby)
+    if (!this.#ready && this.#search.exhausted)
       return this.#fail('capacity', 'no worker took the session', nowMs, LIMITS.retryAfterMs)
-    this.#place()
-    return undefined
+    return this.#place()
   }
 
   /** The worker is lost: another one takes over from the checkpoint. */
   #move(nowMs: number): void {
     if (this.#phase === SessionPhase.LEAVING) return this.#end()
-    if (!this.#live || this.#worker === undefined) return undefined
+    if (!this.#live || this.#search.worker === undefined) return undefined
     if (this.#ringOverflowed)
       return this.#fail('internal', 'the worker was lost in a turn longer than what is kept for replay', nowMs)
-    if (this.#ready) this.#effects.push({ type: 'count', what: 'failover', n: 1 })
+    if (this.#ready) this.#count('failover', 1)
     // It may only be slow, or draining: then it need not wait for our silence to free the slot.
     if (this.#phase === SessionPhase.STREAMING) this.#emit([closeAt(this.#uplink.position())])
-    this.#movingSinceMs ??= nowMs
+    this.#search.lost(nowMs)
     return this.#tryNext(nowMs)
   }
 
@@ -285,7 +249,7 @@ export class SessionCore {
     if (this.#ring.samples <= samplesMax) return
     // What was not sent yet is never dropped; only the way back is.
     this.#ring.trim(Math.min(this.#ring.end - samplesMax, this.#uplink.sent))
-    if (!this.#ringOverflowed) this.#effects.push({ type: 'count', what: 'unrecoverable', n: 1 })
+    if (!this.#ringOverflowed) this.#count('unrecoverable', 1)
     this.#ringOverflowed = true
   }
 
@@ -298,36 +262,31 @@ export class SessionCore {
 
   #text(message: TextMessage, nowMs: number): void {
     const bound = this.#phase === SessionPhase.STREAMING || this.#phase === SessionPhase.LEAVING
-    if (!bound || message.epoch !== this.#epoch) {
-      this.#effects.push({ type: 'count', what: 'zombie_dropped', n: 1 })
-      return
-    }
+    if (!bound || message.epoch !== this.#search.epoch) return this.#count('zombie_dropped', 1)
     if (this.#phase === SessionPhase.LEAVING) {
       this.#farewell?.text(message)
-      if (message.released || message.error) this.#end()
-      return
+      return message.released || message.error ? this.#end() : undefined
     }
     this.#uplink.text(message, nowMs)
     const { results, repeats, diverged } = this.#downlink.take(message, this.#ledger.turn)
-    if (diverged > 0) this.#effects.push({ type: 'count', what: 'replay_divergence', n: diverged })
-    if (repeats > 0) this.#effects.push({ type: 'count', what: 'repeat_dropped', n: repeats })
+    if (diverged > 0) this.#count('replay_divergence', diverged)
+    if (repeats > 0) this.#count('repeat_dropped', repeats)
     if (results.some((r) => r.kind !== 'flush') || repeats > 0) this.#uplink.acknowledge(repeats > 0, nowMs)
     for (const result of results) {
-      if (!this.#live) return
+      if (!this.#live) return undefined
       if (result.kind === 'final') this.#final(result, nowMs)
       else this.#interim(result, nowMs)
     }
-    if (!this.#live) return
-    if (message.error) this.#fail(message.error.code, message.error.message, nowMs)
-    else if (message.released) this.#move(nowMs)
-    else this.#publish(nowMs)
+    if (!this.#live) return undefined
+    if (message.error) return this.#fail(message.error.code, message.error.message, nowMs)
+    return message.released ? this.#move(nowMs) : this.#publish(nowMs)
   }
 
   #interim(result: TextResult, nowMs: number): void {
     const say = { words: this.#options.words, lagMs: this.#arrivals.ageMs(result.end, nowMs) }
     this.#arrivals.forgetBefore(result.end)
     const { turn, start: turnStart } = this.#ledger
-    this.#effects.push({ type: 'say', message: sayInterim(result, { turn, turnStart }, say) })
+    this.#say(sayInterim(result, { turn, turnStart }, say))
   }
 
   #final(result: TextResult, nowMs: number): void {
@@ -335,10 +294,7 @@ export class SessionCore {
     const answered = this.#ledger.accept(result.end)
     this.#uplink.turned(answered !== undefined)
     const lagMs = answered ? nowMs - answered.askedAtMs : this.#arrivals.ageMs(result.end, nowMs)
-    this.#effects.push({
-      type: 'say',
-      message: sayFinal(result, { turn, turnStart }, { words: this.#options.words, lagMs }),
-    })
+    this.#say(sayFinal(result, { turn, turnStart }, { words: this.#options.words, lagMs }))
     const lastMark = this.#ledger.marks.at(-1)
     if (lastMark) this.#padTo(lastMark.offset)
     this.#ring.trim(Math.min(result.end, this.#uplink.sent))
@@ -352,14 +308,9 @@ export class SessionCore {
 
   /** The final that answers the client's close was said. */
   #closed(nowMs: number): void {
-    if (this.#closing?.halfSample)
-      this.#effects.push({
-        type: 'error',
-        code: 'bad_audio',
-        message: 'the audio ended in the middle of a sample; the final has all before it',
-      })
-    else this.#effects.push({ type: 'close' })
-    this.#leave(nowMs)
+    if (this.#closing?.halfSample) return this.#fail('bad_audio', 'the audio ended in the middle of a sample', nowMs)
+    this.#effects.push({ type: 'close' })
+    return this.#leave(nowMs)
   }
 
   #fail(code: ErrorCode, message: string, nowMs: number, retryAfterMs?: number): void {
@@ -372,18 +323,15 @@ export class SessionCore {
   #leave(nowMs: number): void {
     if (!this.#live) return undefined
     const phase = this.#phase
-    const at = phase === SessionPhase.STREAMING ? this.#uplink.position() : this.#checkpoint()
+    const { turn, start } = this.#ledger
+    // A worker that has just taken the session has what its bind said.
+    const bound = { turn, turnStart: start, offset: start }
+    const at = phase === SessionPhase.STREAMING ? this.#uplink.position() : bound
     this.#ring.wipe()
     if (phase === SessionPhase.PLACING) return this.#end()
     this.#phase = SessionPhase.LEAVING
     this.#farewell = new Farewell(at, nowMs)
     return this.#emit(this.#farewell.tick(nowMs))
-  }
-
-  /** What a worker has that has just taken the session. */
-  #checkpoint(): TurnNumber & { offset: number } {
-    const { turn, start } = this.#ledger
-    return { turn, turnStart: start, offset: start }
   }
 
   #end(): void {
@@ -403,12 +351,12 @@ export class SessionCore {
   #tick(nowMs: number): void {
     switch (this.#phase) {
       case SessionPhase.PLACING:
-        if (nowMs >= this.#placeAgainAtMs) this.#place()
+        if (this.#search.isDue(nowMs)) this.#place()
         break
       case SessionPhase.STREAMING:
         this.#publish(nowMs)
         if (this.#uplink.stalled(nowMs)) {
-          this.#effects.push({ type: 'count', what: 'stalled', n: 1 })
+          this.#count('stalled', 1)
           this.#move(nowMs)
         }
         break
@@ -420,20 +368,12 @@ export class SessionCore {
   }
 
   #checkClient(nowMs: number): void {
-    if (!this.#live) return
+    if (!this.#live) return undefined
     const overdue = this.#pace.overdue(this.#closing !== undefined, nowMs)
-    if (overdue) this.#fail(overdue.code, overdue.message, nowMs)
-    else this.#ackClient(nowMs)
-  }
-
-  /** About once a second, and only news: where the turn starts that is not final yet. */
-  #ackClient(nowMs: number): void {
-    if (!this.#options.ack || nowMs - this.#acked.atMs < CLIENT_ACK_MS) return
-    const samples = this.#client.at(this.#ledger.start)
-    if (samples <= this.#acked.samples) return
-    this.#acked = { samples, atMs: nowMs }
-    this.#client.forgetBefore(this.#ledger.start)
-    this.#effects.push({ type: 'say', message: { op: 'ack', samples } })
+    if (overdue) return this.#fail(overdue.code, overdue.message, nowMs)
+    // It may forget what lies before the turn that is not final yet.
+    const samples = this.#options.ack ? this.#client.takeNews(this.#ledger.start, nowMs) : undefined
+    return samples === undefined ? undefined : this.#say({ op: 'ack', samples })
   }
 
   #publish(nowMs: number): void {
@@ -444,8 +384,16 @@ export class SessionCore {
 
   #emit(parts: readonly AudioPart[]): void {
     for (const { header, pcm } of parts) {
-      const whole = { ...header, epoch: this.#epoch, ack: this.#downlink.nextIndex }
-      this.#effects.push({ type: 'publish', worker: this.#worker!, header: whole, pcm })
+      const whole = { ...header, epoch: this.#search.epoch, ack: this.#downlink.nextIndex }
+      this.#effects.push({ type: 'publish', worker: this.#search.worker!, header: whole, pcm })
     }
+  }
+
+  #say(message: Said): void {
+    this.#effects.push({ type: 'say', message })
+  }
+
+  #count(what: Counted, n: number): void {
+    this.#effects.push({ type: 'count', what, n })
   }
 }

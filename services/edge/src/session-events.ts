@@ -40,6 +40,16 @@ export interface SessionLimits {
   readonly idleMsMax: number
 }
 
+/** Where a session stands; drawn in the header of session-core.ts. */
+export const SessionPhase = {
+  PLACING: 'placing',
+  BINDING: 'binding',
+  STREAMING: 'streaming',
+  LEAVING: 'leaving',
+  ENDED: 'ended',
+} as const
+export type SessionPhase = (typeof SessionPhase)[keyof typeof SessionPhase]
+
 /** Where a router would put the session. */
 export interface Placement {
   readonly worker: Id

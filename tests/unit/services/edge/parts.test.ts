@@ -70,6 +70,8 @@ describe('the slow reader rule', () => {
   })
 })
 
+const valueAt = (at: number): number => ((at * 7919) % 65_536) - 32_768
+
 describe('ReplayRing', () => {
   // Goal: any stretch that was kept reads back as it was written. Method: random appends, trims and reads against one array.
   it('reads what was appended, at any offset', () => {
@@ -77,7 +79,6 @@ describe('ReplayRing', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 8 }), fc.integer({ min: 0, max: 1e9 }), (steps, offset) => {
         const ring = new ReplayRing(offset)
-        const valueAt = (at: number): number => ((at * 7919) % 65_536) - 32_768
         for (const { append, trim } of steps) {
           const at = ring.end
           ring.append(Int16Array.from({ length: append }, (_, i) => valueAt(at + i)))
@@ -98,9 +99,10 @@ describe('ReplayRing', () => {
   })
 })
 
+const mark = (offset: number) => ({ offset, cause: 'finalize' as const, askedAtMs: 0, sentAtMs: 0 })
+
 describe('TurnLedger', () => {
   // Goal: every finalize has a final of its own, also when the worker finds an endpoint first. Method: both orders.
-  const mark = (offset: number) => ({ offset, cause: 'finalize' as const, askedAtMs: 0, sentAtMs: 0 })
 
   it('moves numbers up when an endpoint comes before the marks', () => {
     const ledger = new TurnLedger(0, 0)
@@ -125,12 +127,14 @@ describe('TurnLedger', () => {
 describe('ClientSamples', () => {
   // Goal: acknowledgements are in the client's own samples. Method: 44.1 kHz, whose ratio is not whole.
   it("counts at the client's rate and starts anew where the resampler does", () => {
-    const samples = new ClientSamples(44_100, 0, 0)
+    const samples = new ClientSamples(44_100, { offset: 0, samples: 0 }, 0)
     expect(samples.at(16_000)).to.equal(44_100)
     samples.note(16_100, 44_376)
     expect(samples.at(16_099)).to.equal(44_372)
     expect(samples.at(16_100)).to.equal(44_376)
-    samples.forgetBefore(20_000)
+    expect(samples.takeNews(20_000, 500), 'too soon').to.equal(undefined)
+    expect(samples.takeNews(20_000, 1_000)).to.equal(55_125)
+    expect(samples.takeNews(20_000, 9_000), 'no news').to.equal(undefined)
     expect(samples.at(32_100)).to.equal(88_476)
   })
 })
