@@ -47,17 +47,20 @@ export class StubEdge {
 
   async bind(worker: Id, options: Partial<BindRequest> = {}): Promise<{ session: StubSession; answer: BindResponse }> {
     const request: BindRequest = {
-      ...{ session: randomId(), epoch: 1, edge: this.id, right: 1, decoder: 'rnnt', modelHash: '' },
-      ...{
-        turn: 0,
-        turnStart: 0,
-        offset: 0,
-        index: 0,
-        words: false,
-        interim: 'step',
-        endpointMs: null,
-        failover: false,
-      },
+      session: randomId(),
+      epoch: 1,
+      edge: this.id,
+      right: 1,
+      decoder: 'rnnt',
+      modelHash: '',
+      turn: 0,
+      turnStart: 0,
+      offset: 0,
+      index: 0,
+      words: false,
+      interim: 'step',
+      endpointMs: null,
+      failover: false,
       ...options,
     }
     const reply = await this.connection.request(bindSubject(worker), encodeBindRequest(request), { timeout: 2000 })

@@ -24,11 +24,6 @@ export class Drain {
     return this.#sinceMs !== undefined
   }
 
-  /** When it began. */
-  get sinceMs(): number | undefined {
-    return this.#sinceMs
-  }
-
   /** Stops admitting. Resolves when all sessions are gone, or after `deadlineMs` of the first call. */
   begin(deadlineMs: number): Promise<void> {
     if (this.#sinceMs === undefined) {

@@ -113,6 +113,7 @@ export class EngineHost {
     assert(!this.#waiting, 'two steps at once. This is a bug.')
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
       this.#thread.postMessage(message)
     })
   }

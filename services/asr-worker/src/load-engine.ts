@@ -22,7 +22,11 @@ export async function loadEngine(settings: Settings, log: Logger, engineModule?:
   const threads = stepThreads(settings.YAP_THREADS)
   const slots = (settings.YAP_SLOTS || SLOTS_ALLOCATED) + SCRATCH_SLOTS
   const engine = await EngineHost.start({
-    ...{ modelDir, manifest, slots, threads, engineModule },
+    modelDir,
+    manifest,
+    slots,
+    threads,
+    engineModule,
     batchMax: Math.min(settings.ASR_MAX_BATCH, slots - SCRATCH_SLOTS),
     device: settings.ASR_DEVICE,
     warmUpMsMax: WARM_UP_MS_MAX,

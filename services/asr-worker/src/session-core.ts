@@ -132,7 +132,8 @@ export class SessionCore {
     const taken = this.#take(message, nowMs)
     if (!taken) return this.#need(nowMs)
     this.#settle()
-    const asked = message.pcm.length === 0 || (message.flags & AudioFlag.REPLAY) !== 0
+    // An end of turn may be answered already, by an endpoint: then no step would tell that it was taken.
+    const asked = message.pcm.length === 0 || message.flags !== 0
     return asked || this.#log.isDue(nowMs) ? this.#standing(nowMs) : undefined
   }
 

@@ -53,7 +53,17 @@ export class Standing {
     const { slots, sessions, busyShare, stepMsP50, stepMsP95, draining } = this.status()
     const perSession = manifest.lookAheads.map((lookAhead, i) => [lookAhead.name, round(cost.sessionShare(i))] as const)
     return {
-      ...{ worker, incarnation, name, zone, device, slots, sessions, busyShare, stepMsP50, stepMsP95, draining },
+      worker,
+      incarnation,
+      name,
+      zone,
+      device,
+      slots,
+      sessions,
+      busyShare,
+      stepMsP50,
+      stepMsP95,
+      draining,
       seq: this.#seq++,
       grpc: this.grpc,
       model: this.#model,
@@ -66,7 +76,12 @@ export class Standing {
     const { worker, incarnation, name, device, manifest, sessions, cost, stepTimes, draining, clock } = this.#parts
     const { p50, p95 } = stepTimes.quantiles(clock.now())
     return {
-      ...{ worker, name, incarnation, device, model: manifest.name, modelHash: manifest.hash },
+      worker,
+      name,
+      incarnation,
+      device,
+      model: manifest.name,
+      modelHash: manifest.hash,
       slots: sessions.slots.size,
       sessions: sessions.liveCount,
       busyShare: round(cost.busyShare(sessions.counts)),

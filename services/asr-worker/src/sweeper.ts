@@ -8,19 +8,11 @@ import type { Scheduler } from './scheduler.js'
 import type { Session, SessionTable } from './session-table.js'
 
 const SWEEP_MS = 100
-/**
- * A draining worker's sessions are moved by their edges within a heartbeat or two and then say nothing here any more. An
- * edge that has not moved one yet goes on talking to it.
- */
-const DRAINING_SILENCE_MS_MAX = 1_500
-
 export interface SweeperParts {
   sessions: SessionTable
   scheduler: Scheduler
   /** Without NATS nobody can be heard. */
   connected: () => boolean
-  /** When draining began; undefined while it did not. */
-  drainingSinceMs: () => number | undefined
   clock: Clock
   log: Logger
 }
@@ -47,17 +39,10 @@ export class Sweeper {
     this.#sweptAtMs = nowMs
     if (deaf) for (const session of this.#parts.sessions.all()) session.heardAtMs = nowMs
     for (const session of this.#parts.sessions.all()) {
-      const silentMs = nowMs - session.heardAtMs
-      if (silentMs > this.#silenceMsMax(session, nowMs)) this.#letGo(session)
+      const silenceMsMax = session.core.live ? LIMITS.edgeSilenceMsMax : LIMITS.releaseMsMax
+      if (nowMs - session.heardAtMs > silenceMsMax) this.#letGo(session)
       else if (session.core.live) this.#parts.scheduler.settle(session, session.core.sweep(nowMs))
     }
-  }
-
-  #silenceMsMax(session: Session, nowMs: number): number {
-    if (!session.core.live) return LIMITS.releaseMsMax
-    const sinceMs = this.#parts.drainingSinceMs()
-    const draining = sinceMs !== undefined && nowMs - sinceMs > DRAINING_SILENCE_MS_MAX
-    return draining ? DRAINING_SILENCE_MS_MAX : LIMITS.edgeSilenceMsMax
   }
 
   #letGo(session: Session): void {

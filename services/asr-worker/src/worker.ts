@@ -63,7 +63,15 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const drain = new Drain(sessions, clock, log)
   const draining = (): boolean => drain.draining
   const standing = new Standing({
-    ...{ worker, name, device, manifest, sessions, cost, stepTimes, draining, clock },
+    worker,
+    name,
+    device,
+    manifest,
+    sessions,
+    cost,
+    stepTimes,
+    draining,
+    clock,
     incarnation: asId(worker.slice(-8)),
     zone: settings.YAP_ZONE,
   })
@@ -78,7 +86,15 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const scheduler = stop.own(
     'scheduler',
     new Scheduler({
-      ...{ core, engine, sessions, scratch, cost, stepTimes, metrics, clock, log },
+      core,
+      engine,
+      sessions,
+      scratch,
+      cost,
+      stepTimes,
+      metrics,
+      clock,
+      log,
       publish: (session, message) => egress.publish(session, message),
     }),
   )
@@ -92,9 +108,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   stop.own(
     'sweeper',
     new Sweeper({
-      ...{ sessions, scheduler, clock, log },
+      sessions,
+      scheduler,
+      clock,
+      log,
       connected: () => link.connected,
-      drainingSinceMs: () => drain.sinceMs,
     }),
   )
   const door = stop.own('grpc', new GrpcDoor(standing, drain, settings.YAP_DRAIN_MS_MAX))

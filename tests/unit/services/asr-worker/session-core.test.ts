@@ -299,7 +299,7 @@ describe('a session on a bad network', () => {
         fc.property(fc.nat(), fc.constantFrom(0, 1, 6), (seed, right) => {
           const random = new SeededRandom(seed)
           const pcm = talk(random, 8000 + random.below(80_000))
-          const ends = [...new Set([random.below(pcm.length), random.below(pcm.length)])].sort((a, b) => a - b)
+          const ends = [...new Set([random.below(pcm.length), random.below(pcm.length)])].toSorted((a, b) => a - b)
           const script = { pcm, ends }
           const clean = new SessionHarness({ right, endpointMs })
           play(clean, script, new SeededRandom(seed + 1), 0)
