@@ -3,6 +3,7 @@
  * the same port with what it had stored.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,12 +49,13 @@ export class NatsServer {
     return this.#output
   }
 
-  /** SIGKILL, SIGSTOP, SIGCONT, …; kill('SIGKILL') resolves when the process is gone. */
+  /** SIGKILL, SIGSTOP, SIGCONT, …; resolves when the signal has done its work: the process is gone, or frozen. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#process
     if (!child) return
     child.kill(signal)
     if (signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT') await this.#gone(child)
+    if (signal === 'SIGSTOP') await eventually('nats-server is frozen', () => isFrozen(child.pid))
   }
 
   /** Stops it where it runs, and starts it again on the same port with the same store. */
@@ -97,4 +99,13 @@ export class NatsServer {
     })
     if (this.#process === child) this.#process = undefined
   }
+}
+
+/** Every thread of it stands still; the signal takes a moment. True at once where the system does not tell. */
+function isFrozen(pid: number | undefined): boolean {
+  const tasks = `/proc/${pid}/task`
+  if (!existsSync(tasks)) return true
+  return readdirSync(tasks).every((task) =>
+    / [Tt] /.test(readFileSync(`${tasks}/${task}/stat`, 'latin1').replace(/^.*\)/, '')),
+  )
 }
