@@ -9,6 +9,7 @@
  * moves the cells that no step has reached yet, since a machine that has become slower is slower for all of them.
  */
 import assert from 'node:assert/strict'
+import { FRAME_MS } from '@yap/protocol'
 import { bucketIndex } from './buckets.js'
 
 /** How much of a new measurement is believed. Slow enough that one preempted step does not close the door. */
@@ -20,6 +21,12 @@ const CELL_STEPS_TRUSTED = 40
 
 /** No batch is made larger than this allows, so that those with short chunks are not held up by those with long ones. */
 export const STEP_MS_MAX = 100
+
+/**
+ * Frames that the rows of one step have together, at most. Beyond this a larger batch makes no frame cheaper on a CPU (the
+ * weights are read once for all of them either way), but the memory for one step, which is never given back, grows with it.
+ */
+export const STEP_FRAMES_MAX = 128
 
 export interface CostShape {
   /** Length of one chunk of each look-ahead in ms: how often a session of it is due. */
@@ -94,6 +101,7 @@ export class CostModel {
     const stepMsMax = Math.min(this.#shape.chunkMs[lookAhead]! / 2, STEP_MS_MAX)
     let best = 0
     for (let bucket = 1; bucket < this.#shape.buckets.length; bucket++) {
+      if (!fitsStep(this.#shape.chunkMs[lookAhead]!, this.#shape.buckets[bucket]!)) break
       if (this.#cellMs(lookAhead, bucket) > stepMsMax) break
       best = bucket
     }
@@ -111,6 +119,11 @@ export class CostModel {
     assert(cell, `look-ahead ${lookAhead} is unknown. This is a bug.`)
     return cell
   }
+}
+
+/** Whether so many rows of a look-ahead may be stepped together, by their frames. */
+export function fitsStep(chunkMs: number, rows: number): boolean {
+  return (rows * chunkMs) / FRAME_MS <= STEP_FRAMES_MAX
 }
 
 /** Cost of a row per ms of audio at the largest bucket that was measured, for look-aheads that were not measured at all. */

@@ -7,7 +7,7 @@
  */
 import { TurnAudio, type LookAhead, type StepEngine, type StepRow } from '@yap/model'
 import { bucketSizes } from './buckets.js'
-import { STEP_MS_MAX } from './cost-model.js'
+import { fitsStep, STEP_MS_MAX } from './cost-model.js'
 
 const MEASURED_STEPS = 3
 /** A step of this length is measured once: noise is small beside it, and time is short. */
@@ -27,7 +27,7 @@ export async function warmUp(
       const before = measured[i]![bucket - 1]
       const tooLong = bucket > 0 && (before === undefined || before > STEP_MS_MAX)
       const noTime = performance.now() + 4 * (before ?? 0) > untilMs
-      if (bucket > 0 && (tooLong || noTime)) continue
+      if (bucket > 0 && (tooLong || noTime || !fitsStep(lookAhead.chunkMs, size))) continue
       measured[i]![bucket] = await measure(engine, lookAhead, size)
     }
   }

@@ -24,6 +24,16 @@ describe('the cost model', () => {
     expect(slow.sessionShare(0)).to.be.closeTo(30 / 2 / 80, 1e-9)
   })
 
+  it('makes no step of more frames than a step can use, so that memory for one step stays small', () => {
+    const quick = new CostModel({ chunkMs: [80, 160, 560, 1120], buckets: bucketSizes(128) }, [
+      [0.1],
+      [0.1],
+      [0.1],
+      [0.1],
+    ])
+    expect([0, 1, 2, 3].map((lookAhead) => quick.rowsMax(lookAhead))).to.deep.equal([128, 64, 16, 8])
+  })
+
   it('follows an engine that becomes slower, also in buckets that no step has reached', () => {
     const model = new CostModel(shape, measured)
     const before = model.sessionShare(1)
