@@ -19,6 +19,7 @@ import { MANIFEST_FILE, MANIFEST_FORMAT, hashOf, type ModelFile, type ModelManif
 import { ModelError } from './model-error.js'
 import { modelShapeOf, type ModelShape } from './model-shape.js'
 import { openNemo } from './nemo/archive.js'
+import type { Tokenizer } from './nemo/sentencepiece.js'
 import { WeightsFile } from './onnx/weights-file.js'
 
 export interface CompileOptions {
@@ -52,7 +53,7 @@ export async function compileNemo(
     }
     const name = options.name ?? basename(nemoPath).replace(/\.nemo$/, '')
     return await inNewDirectory(outDir, options.keepExisting ?? false, (dir) =>
-      writeModel(dir, archive.checkpoint, shape, archive.pieces, { ...options, name }),
+      writeModel(dir, archive.checkpoint, shape, archive, { ...options, name }),
     )
   } finally {
     await archive.close()
@@ -63,7 +64,7 @@ async function writeModel(
   dir: string,
   source: TensorSource,
   shape: ModelShape,
-  pieces: string[],
+  tokenizer: Tokenizer,
   options: CompileOptions & { name: string },
 ): Promise<ModelManifest> {
   const total = expectedTensors(shape).size
@@ -83,7 +84,7 @@ async function writeModel(
       joint: await writeGraph(dir, 'joint.onnx', graphs.joint),
       prediction: await writeGraph(dir, 'prediction.onnx', graphs.prediction),
     }
-    const manifest = manifestOf(shape, pieces, files, parametersOf(shape), options)
+    const manifest = manifestOf(shape, tokenizer, files, parametersOf(shape), options)
     await writeFile(join(dir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 1)}\n`)
     options.onProgress?.(total, total, 'done')
     return manifest
@@ -94,18 +95,17 @@ async function writeModel(
 
 function manifestOf(
   shape: ModelShape,
-  pieces: string[],
+  { pieces, trimsStart }: Tokenizer,
   files: ModelManifest['files'],
   parameters: number,
   options: CompileOptions & { name: string },
 ): ModelManifest {
   const { maxSymbols, ...rest } = shape
-  const limit = Number.isFinite(maxSymbols) ? maxSymbols : null
   const lookAheads = shape.attContexts.map(([left, right]) => lookAheadOf(left, right))
   return {
     format: MANIFEST_FORMAT,
     name: options.name,
-    hash: hashOf([...Object.values(files).map((f) => f.sha256), JSON.stringify(pieces), String(limit)]),
+    hash: hashOf([...Object.values(files).map((f) => f.sha256), JSON.stringify(pieces), String(maxSymbols)]),
     source: options.source ?? '',
     licence: options.licence ?? '',
     sampleRateHz: SAMPLE_RATE_HZ,
@@ -114,8 +114,9 @@ function manifestOf(
     lookAheads,
     defaultLookAhead: lookAheads[0]!.name,
     pieces,
+    trimsStart,
     blank: shape.vocabulary,
-    maxSymbols: limit,
+    maxSymbols,
     parameters,
     shape: rest,
     state: encoderState(shape),

@@ -36,6 +36,8 @@ export interface ModelManifest {
   defaultLookAhead: string
   /** SentencePiece pieces by token id; blank is the id after the last. */
   pieces: string[]
+  /** The tokenizer drops all spaces at a text's start; else (also where absent) the first one only. */
+  trimsStart?: boolean
   blank: number
   /** RNNT symbols on one frame at most; null: no limit. */
   maxSymbols: number | null

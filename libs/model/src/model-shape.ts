@@ -6,6 +6,13 @@
  */
 import { ModelError } from './model-error.js'
 
+/** max_symbols_per_step of NeMo's GreedyBatchedRNNTInferConfig. Without a limit, odd weights would loop for ever. */
+const MAX_SYMBOLS_DEFAULT = 10
+/** Far beyond any model; a number with too many digits is refused before anything of its size is made. */
+const COUNT_MAX = 1_000_000
+const LAYERS_MAX = 1000
+const CONTEXT_FRAMES_MAX = 10_000
+
 export interface ModelShape {
   mels: number
   layers: number
@@ -25,7 +32,7 @@ export interface ModelShape {
   jointActivation: 'Relu' | 'Tanh' | 'Sigmoid'
   /** Number of pieces; blank is the id after the last. */
   vocabulary: number
-  /** RNNT symbols on one frame at most; Infinity where the model sets no limit. */
+  /** RNNT symbols on one frame at most. */
   maxSymbols: number
   /** [left, right] encoder frames, the model's default first. */
   attContexts: readonly (readonly [number, number])[]
@@ -48,7 +55,7 @@ export function modelShapeOf(config: Record<string, unknown>): ModelShape {
   const channels = encoder.number('subsampling_conv_channels', -1)
   return {
     mels,
-    layers: encoder.count('n_layers'),
+    layers: encoder.count('n_layers', undefined, LAYERS_MAX),
     modelDim,
     heads,
     feedForwardDim: modelDim * encoder.number('ff_expansion_factor', 4),
@@ -118,14 +125,15 @@ function decoderShapeOf(c: Settings) {
   )
   const activation = jointnet.oneOf('activation', ['relu', 'tanh', 'sigmoid'], 'relu')
   const greedy = c.optionalSection('decoding')?.optionalSection('greedy')
-  const maxSymbols = greedy?.optional('max_symbols') ?? greedy?.optional('max_symbols_per_step')
+  // As NeMo reads them: null and 0 count as absent, and a model that sets no limit gets 10.
+  const maxSymbols = greedy?.optional('max_symbols') || greedy?.optional('max_symbols_per_step')
   return {
     predictionHidden,
-    predictionLayers: prednet.number('pred_rnn_layers', 1),
+    predictionLayers: prednet.count('pred_rnn_layers', 1, LAYERS_MAX),
     jointHidden: jointnet.count('joint_hidden'),
     jointActivation: ({ relu: 'Relu', tanh: 'Tanh', sigmoid: 'Sigmoid' } as const)[activation],
     vocabulary: vocabularyOf(c, joint, decoder),
-    maxSymbols: typeof maxSymbols === 'number' && maxSymbols > 0 ? maxSymbols : Infinity,
+    maxSymbols: typeof maxSymbols === 'number' && maxSymbols > 0 ? maxSymbols : MAX_SYMBOLS_DEFAULT,
   }
 }
 
@@ -146,6 +154,7 @@ function attContextsOf(value: unknown): [number, number][] {
     if (!Number.isInteger(left) || !Number.isInteger(right)) throw refuse(`${said} is not a pair of frame counts`)
     const [l, r] = [left as number, right as number]
     if (l <= 0 || r < 0) throw refuse(`${said} is not supported; both contexts must be limited`)
+    if (l > CONTEXT_FRAMES_MAX) throw refuse(`${said} is not supported; at most ${CONTEXT_FRAMES_MAX} frames are`)
     if (l % (r + 1) !== 0) throw refuse(`${said} is not supported; ${r + 1} (right + 1) must divide ${l} (left)`)
     return [l, r]
   })
@@ -196,11 +205,12 @@ class Settings {
     return value
   }
 
-  count(name: string): number {
-    const value = this.number(name, Number.NaN)
+  count(name: string, byDefault = Number.NaN, max = COUNT_MAX): number {
+    const value = this.number(name, byDefault)
     if (!Number.isInteger(value) || value < 1) {
       throw refuse(`${this.#path}${name}: ${String(this.#values[name])} is not a whole number above 0`)
     }
+    if (value > max) throw refuse(`${this.#path}${name}: ${value} is too large; at most ${max} are supported`)
     return value
   }
 

@@ -11,7 +11,7 @@ import { parse } from 'yaml'
 import { ModelError } from '../model-error.js'
 import type { ByteSource } from './byte-source.js'
 import { TorchCheckpoint, type Checkpoint } from './checkpoint.js'
-import { readPieces } from './sentencepiece.js'
+import { readTokenizer } from './sentencepiece.js'
 import { openTar, type TarMembers } from './tar-members.js'
 
 const CONFIG = 'model_config.yaml'
@@ -27,6 +27,8 @@ export interface NemoArchive {
   readonly tokenizerModel: Uint8Array
   /** Pieces by token id. */
   readonly pieces: string[]
+  /** See Tokenizer. */
+  readonly trimsStart: boolean
   readonly checkpoint: Checkpoint
   /** Closes the file; the checkpoint cannot be read after. */
   close(): Promise<void>
@@ -58,14 +60,14 @@ async function readArchive(path: string, tar: TarMembers): Promise<NemoArchive> 
   }
   const config = parseConfig(await readSmall(byName(CONFIG), CONFIG))
   const tokenizerModel = await readSmall(tokenizerMember(tar, config), 'the tokenizer model')
-  const pieces = readPieces(tokenizerModel)
+  const { pieces, trimsStart } = readTokenizer(tokenizerModel)
   requireVocabulary(config, pieces.length)
   const checkpoint = await TorchCheckpoint.open(byName(CHECKPOINT))
   const close = async () => {
     checkpoint.close()
     await tar.close()
   }
-  return { path, config, tokenizerModel, pieces, checkpoint, close }
+  return { path, config, tokenizerModel, pieces, trimsStart, checkpoint, close }
 }
 
 function onlyMember(tar: TarMembers, matches: (name: string) => boolean): ByteSource | undefined {

@@ -6,22 +6,35 @@ import { SentencePieceModel } from '../gen/sentencepiece.js'
 const PIECES_MAX = 300_000
 const NORMAL = 1
 const UNKNOWN = 2
+const CONTROL = 3
 const BYTE_PAIR_ENCODING = 2
 
 /** Pieces by id. Throws ModelError 'bad_archive' where the bytes are not such a file. */
 export function readPieces(bytes: Uint8Array): string[] {
+  return readTokenizer(bytes).pieces
+}
+
+export interface Tokenizer {
+  /** By id. A control piece (<s>) has no text, so it is empty here. */
+  pieces: string[]
+  /** All spaces at a text's start go, not the first one only. */
+  trimsStart: boolean
+}
+
+/** Throws ModelError 'bad_archive' where the bytes are not a SentencePiece model. */
+export function readTokenizer(bytes: Uint8Array): Tokenizer {
   let model: SentencePieceModel
   try {
     model = SentencePieceModel.decode(bytes)
   } catch (error) {
     throw new ModelError('bad_archive', `the tokenizer is not a SentencePiece model: ${(error as Error).message}`)
   }
-  const pieces = model.pieces.map(({ piece }) => piece)
+  const pieces = model.pieces.map(({ piece, type }) => (type === CONTROL ? '' : piece))
   if (pieces.length === 0) throw new ModelError('bad_archive', 'the tokenizer has no pieces')
   if (pieces.length > PIECES_MAX) {
     throw new ModelError('bad_archive', `the tokenizer has ${pieces.length} pieces; at most ${PIECES_MAX} are read`)
   }
-  return pieces
+  return { pieces, trimsStart: model.normalizerSpec?.removeExtraWhitespaces ?? true }
 }
 
 /**

@@ -60,6 +60,8 @@ describe('a model', () => {
     ['joint.num_extra_outputs', 5, /^joint\.num_extra_outputs: 5/],
     ['joint.jointnet.activation', 'gelu', /Yap runs relu, tanh, sigmoid$/],
     ['aux_ctc', null, /^aux_ctc is missing/],
+    ['encoder.n_layers', 900_000_000, /^encoder\.n_layers: 900000000 is too large/],
+    ['encoder.att_context_size', [[2_000_000_000, 0]], /at most 10000 frames are$/],
     ['target', 'nemo.collections.asr.models.EncDecCTCModelBPE', /EncDecCTCModelBPE is not supported/],
   ]
   for (const [setting, value, message] of refusals) {
@@ -70,7 +72,14 @@ describe('a model', () => {
 
   it('is read with the sizes that its config names', () => {
     const shape = modelShapeOf(configWith({ 'encoder.conv_kernel_size': 5, 'decoding.greedy.max_symbols': null }))
-    expect(shape).to.include({ mels: 80, layers: 3, modelDim: 64, convKernel: 5, vocabulary: 64, maxSymbols: Infinity })
+    expect(shape).to.include({ mels: 80, layers: 3, modelDim: 64, convKernel: 5, vocabulary: 64, maxSymbols: 10 })
+  })
+
+  it('takes the symbols on one frame as NeMo does: no limit and 0 mean 10', () => {
+    const limit = (greedy: object) => modelShapeOf(configWith({ 'decoding.greedy': greedy })).maxSymbols
+    expect(limit({ max_symbols: 5 })).to.equal(5)
+    expect(limit({ max_symbols: 0, max_symbols_per_step: 4 })).to.equal(4)
+    expect([limit({}), limit({ max_symbols: null }), limit({ max_symbols: 0 })]).to.deep.equal([10, 10, 10])
   })
 
   it('compiles to a directory that says what it is, and replaces an older one', async () => {

@@ -5,10 +5,10 @@
 import { expect } from 'chai'
 import { Transcript } from '@yap/model'
 
-const pieces = ['<unk>', '▁it', '▁', 's', "'", '▁the', 're', '<0xC3>', '<0xA4>', '▁…']
+const pieces = ['<unk>', '▁it', '▁', 's', "'", '▁the', 're', '<0xC3>', '<0xA4>', '▁…', '<0x1E>', '']
 
-function transcriptOf(tokens: number[], split = tokens.length): Transcript {
-  const t = new Transcript({ pieces })
+function transcriptOf(tokens: number[], split = tokens.length, trimsStart = false): Transcript {
+  const t = new Transcript({ pieces, trimsStart })
   const add = (ids: number[], from: number) =>
     t.append({ tokens: ids, frames: ids.map((_, i) => (from + i) * 2), logProbs: ids.map(() => Math.log(0.5)) })
   add(tokens.slice(0, split), 0)
@@ -30,6 +30,18 @@ describe('a transcript', () => {
   it('shows what is unknown, and joins bytes to characters', () => {
     expect(transcriptOf([1, 0, 5]).text).to.equal('it \u2047  the')
     expect(transcriptOf([5, 7, 8, 3]).text).to.equal('theäs')
+  })
+
+  it('replaces each byte that belongs to no character, and takes back a byte’s space before punctuation', () => {
+    expect(transcriptOf([7, 7, 8, 8]).text).to.equal('\ufffdä\ufffd')
+    expect(transcriptOf([1, 10, 4, 3]).text).to.equal("it's")
+  })
+
+  it('drops the first space, or all at the start where the tokenizer does; control pieces have no text', () => {
+    expect(transcriptOf([2, 2, 5]).text).to.equal('  the')
+    expect(transcriptOf([2, 2, 5, 2], 1, true).text).to.equal('the ')
+    expect(transcriptOf([11, 5, 11, 3]).text).to.equal('thes')
+    expect(transcriptOf([0, 5], 1, true).text).to.equal(' \u2047  the')
   })
 
   it('gives each word its span and the mean probability of its tokens', () => {
