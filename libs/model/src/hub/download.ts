@@ -10,6 +10,7 @@
 import { open, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ModelError } from '../model-error.js'
+import { EagerBody } from './eager-body.js'
 import type { HubClient, HubResponse } from './hub-client.js'
 import { refusalOf } from './refusal.js'
 
@@ -117,8 +118,9 @@ async function attempt(hub: HubClient, path: string, target: string, options: Do
       await removePart(target)
       throw new Interrupted('the file changed on the server meanwhile; it is fetched anew', 0)
     }
+    const body = new EagerBody(response.body)
     await writeFile(`${part}.json`, JSON.stringify(version))
-    const bytes = await receive(response, part, start, patience, options)
+    const bytes = await receive(response, body, part, start, patience, options).finally(() => body.cancel())
     return { bytes, ...(sha256 && { sha256 }) }
   } catch (error) {
     throw inWords(error, target, patience)
@@ -156,6 +158,7 @@ async function startOf(
 
 async function receive(
   response: Response,
+  body: EagerBody,
   part: string,
   start: number,
   patience: Patience,
@@ -168,7 +171,7 @@ async function receive(
     file = await open(part, start > 0 ? 'r+' : 'w')
     await file.truncate(start)
     options.onBytes?.(done, total)
-    for await (const chunk of response.body ?? []) {
+    for (let chunk = await body.take(); chunk; chunk = await body.take()) {
       for (let at = 0; at < chunk.length;)
         at += (await file.write(chunk, at, chunk.length - at, done + at)).bytesWritten
       done += chunk.length
@@ -207,8 +210,10 @@ class Patience {
     this.#timer = setTimeout(() => this.#abort.abort(), this.#stallMs)
   }
 
+  /** Lets go of a connection that is still open. */
   end(): void {
     clearTimeout(this.#timer)
+    this.#abort.abort()
   }
 }
 

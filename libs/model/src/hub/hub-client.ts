@@ -7,7 +7,7 @@ import { ModelError } from '../model-error.js'
 export interface HubOptions {
   /** Default: HF_ENDPOINT, or the public hub. */
   endpoint?: string
-  /** Default: HF_TOKEN. Sent to the endpoint's origin alone, and never shown. */
+  /** Default: HF_TOKEN; empty: none. Sent to the endpoint's origin alone, and never shown. */
   token?: string
 }
 
@@ -28,7 +28,7 @@ export class HubClient {
   constructor(options: HubOptions = {}) {
     const endpoint = options.endpoint ?? (process.env.HF_ENDPOINT || PUBLIC_HUB)
     this.endpoint = endpoint.replace(/\/+$/, '')
-    this.#token = options.token ?? (process.env.HF_TOKEN?.trim() || undefined)
+    this.#token = (options.token ?? process.env.HF_TOKEN)?.trim() || undefined
     if (!URL.canParse(this.endpoint) || !/^https?:$/.test(new URL(this.endpoint).protocol)) {
       throw new ModelError('fetch', `HF_ENDPOINT is no address: ${JSON.stringify(endpoint)}; it begins with https://`)
     }
