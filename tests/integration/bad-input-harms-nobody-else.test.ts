@@ -125,6 +125,27 @@ describe('bad input at the edge', () => {
     expect(await client.closed()).to.be.oneOf([1008, 1009])
   })
 
+  it('a client that never reads: slow_client, and its socket is cut', async () => {
+    const client = await EdgeClient.ready(cluster.port, { sid: 'reads-nothing' })
+    const slow = [...cluster.workers[0]!.sessions.values()].at(-1)!.bind.session
+    const padding = 'x'.repeat(300_000)
+    cluster.workers[0]!.rewrite = (message, session) =>
+      session === slow
+        ? { ...message, results: message.results.slice(0, 2).map((r) => ({ ...r, text: padding })) }
+        : message
+    client.socket.pause()
+    // More than what the kernel keeps for both ends of a connection.
+    for (let i = 0; i < 40; i++) client.json({ op: 'finalize' })
+    const talking = setInterval(() => client.speak([0]), 200)
+    const counted = async (): Promise<boolean> =>
+      /yap_client_errors_total\{code="slow_client"\} 1/.test(
+        await (await fetch(`http://127.0.0.1:${cluster.port}/metrics`)).text(),
+      )
+    await eventually('it is called slow', counted, { withinMs: 20_000 }).finally(() => clearInterval(talking))
+    client.socket.resume()
+    expect(await client.closed()).to.be.oneOf([ERRORS.slow_client.close, 1006])
+  }).timeout(30_000)
+
   it('half a handshake, and a socket that goes without a word: forgotten', async () => {
     const half: Socket = connectTcp(cluster.port, '127.0.0.1')
     half.on('error', () => {})

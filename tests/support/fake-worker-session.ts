@@ -15,7 +15,7 @@ import {
 } from '@yap/protocol'
 
 /** What a turn's samples are transcribed as: one word a complete chunk, one for the rest. */
-export function fakeTranscript(samples: readonly number[], right: number, tail = true): string {
+export function fakeTranscript(samples: readonly number[], right: number): string {
   const geometry = chunkGeometry(right)
   const words: string[] = []
   let from = 0
@@ -24,7 +24,7 @@ export function fakeTranscript(samples: readonly number[], right: number, tail =
     words.push(word(samples, from, to))
     from = to
   }
-  if (tail && from < samples.length) words.push(word(samples, from, samples.length))
+  if (from < samples.length) words.push(word(samples, from, samples.length))
   return words.join(' ')
 }
 
@@ -39,10 +39,11 @@ export class FakeWorkerSession {
   readonly #geometry: ChunkGeometry
   #turn: number
   #turnStart: number
-  #samples: number[] = []
+  /** Of the turn: words of the steps taken, and the samples that no step has taken. */
+  #words: string[] = []
+  #rest: number[] = []
   #received: number
   #consumed: number
-  #steps = 0
   #index: number
   #results: TextResult[] = []
   #sentAtMs = -Infinity
@@ -67,7 +68,7 @@ export class FakeWorkerSession {
     if (message.turn === this.#turn + 1 && message.turnStart === this.#received) this.#final('finalize')
     if (message.turn > this.#turn) return this.#standing(nowMs, this.#received)
     const fresh = message.pcm.subarray(Math.max(0, this.#received - message.offset))
-    for (const sample of fresh) this.#samples.push(sample)
+    for (const sample of fresh) this.#rest.push(sample)
     this.#received += fresh.length
     this.#step()
     this.#ends(message)
@@ -82,12 +83,13 @@ export class FakeWorkerSession {
   }
 
   #step(): void {
-    while (stepReadyAt(this.#geometry, this.#steps) <= this.#samples.length) {
-      const ready = stepReadyAt(this.#geometry, this.#steps)
-      this.#consumed = this.#turnStart + ready
-      this.#steps++
-      const text = fakeTranscript(this.#samples.slice(0, ready), this.bind.right, false)
-      if (this.bind.interim !== false) this.#add('interim', text, this.#consumed)
+    for (;;) {
+      const ready = this.#turnStart + stepReadyAt(this.#geometry, this.#words.length)
+      if (ready > this.#received) return
+      this.#words.push(word(this.#rest, 0, ready - this.#consumed))
+      this.#rest = this.#rest.slice(ready - this.#consumed)
+      this.#consumed = ready
+      if (this.bind.interim !== false) this.#add('interim', this.#words.join(' '), ready)
     }
   }
 
@@ -112,16 +114,17 @@ export class FakeWorkerSession {
 
   #final(cause: 'finalize' | 'close'): void {
     this.#results = this.#results.filter((r) => r.kind !== 'flush')
-    this.#consumed = this.#received
     this.#add('final', this.#text(), this.#received, cause)
+    this.#consumed = this.#received
     this.#turn++
     this.#turnStart = this.#received
-    this.#samples = []
-    this.#steps = 0
+    this.#words = []
+    this.#rest = []
   }
 
   #text(): string {
-    return fakeTranscript(this.#samples, this.bind.right)
+    const tail = this.#rest.length > 0 ? [word(this.#rest, 0, this.#rest.length)] : []
+    return [...this.#words, ...tail].join(' ')
   }
 
   #add(kind: 'interim' | 'final', text: string, end: number, cause?: 'finalize' | 'close'): void {

@@ -35,7 +35,7 @@ export class FakeWorker {
   readonly #beat: Partial<Heartbeat>
   #seq = 0
   /** Changes each text message before it goes out; for workers that misbehave. */
-  rewrite: (message: TextMessage) => TextMessage = (message) => message
+  rewrite: (message: TextMessage, session: Id) => TextMessage = (message) => message
 
   private constructor(nats: NatsConnection, name: string, beat: Partial<Heartbeat>) {
     this.id = processId(name)
@@ -90,6 +90,7 @@ export class FakeWorker {
   }
 
   #say({ bind }: FakeWorkerSession, message: TextMessage | undefined): void {
-    if (message) this.#nats.publish(textSubject(bind.edge, bind.session), encodeTextMessage(this.rewrite(message)))
+    if (message)
+      this.#nats.publish(textSubject(bind.edge, bind.session), encodeTextMessage(this.rewrite(message, bind.session)))
   }
 }

@@ -150,11 +150,13 @@ export class ClientConnection {
     }
     const { YAP_INIT_MS_MAX } = this.#context.settings
     if (this.#state === ConnectionState.WAITING && nowMs - this.#openedAtMs > YAP_INIT_MS_MAX)
-      return this.fail('init_timeout', `no init within ${YAP_INIT_MS_MAX} ms`)
+      return this.#refuse(new YapError('init_timeout', `no init within ${YAP_INIT_MS_MAX} ms`))
     if (this.#outbox.isTooSlow)
-      return this.fail(
-        'slow_client',
-        `results wait beyond ${LIMITS.clientBufferedBytesMax} bytes; read them faster, or ask for fewer interims`,
+      return this.#refuse(
+        new YapError(
+          'slow_client',
+          `results wait beyond ${LIMITS.clientBufferedBytesMax} bytes; read them faster, or ask for fewer interims`,
+        ),
       )
     if (this.#reading && nowMs - this.#pingedAtMs >= LIMITS.clientPingMs) this.#ping(nowMs)
     return undefined

@@ -27,6 +27,9 @@ const POKE_MS = 250
 /** The same gap is told several times while its repair is on the way. */
 const NEED_AGAIN_MS = 40
 
+/** Results that came again are acknowledged again this soon. */
+const ACK_AGAIN_MS = 20
+
 export interface AudioPart {
   readonly header: Omit<AudioHeader, 'epoch' | 'ack'>
   readonly pcm: Int16Array
@@ -99,7 +102,9 @@ export class Uplink {
 
   /** Results came; `repeated`: some of them again, so our acknowledgement was lost or is late. */
   acknowledge(repeated: boolean, nowMs: number): void {
-    this.#ackDueAtMs = repeated ? nowMs : Math.min(this.#ackDueAtMs, nowMs + LIMITS.ackDelayMs)
+    // Not at once: an empty message is answered, and the answer may repeat what is on its way.
+    const delayMs = repeated ? ACK_AGAIN_MS : LIMITS.ackDelayMs
+    this.#ackDueAtMs = Math.min(this.#ackDueAtMs, nowMs + delayMs)
   }
 
   /** The worker's standing. */
