@@ -47,7 +47,10 @@ export class WorkerRig {
     stop.own('engine', engine)
     const id = processId(name)
     const parts = { settings, id, name, device, manifest, engine, link, telemetry, stop, log }
-    return new WorkerRig(id, await startWorker({ ...parts, clock: systemClock }), engine, link, stop)
+    const worker = await startWorker({ ...parts, clock: systemClock })
+    // Edges learn of a worker by its heartbeats, which follow its subscriptions; a test that knows its name must wait for these.
+    await link.connection.flush()
+    return new WorkerRig(id, worker, engine, link, stop)
   }
 
   /** Drains, then stops all parts. */
