@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rmdir, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { compileNemo } from '../compile-nemo.js'
 import { loadManifest, type ModelManifest } from '../manifest.js'
@@ -49,7 +49,11 @@ export async function fetchModel(name: string, options: FetchOptions = {}): Prom
     const manifest = await loadManifest(dir).catch(() => undefined)
     if (manifest) return { id, dir, manifest, present: true }
   }
-  const archive = await fetchArchive(id, options)
+  const archive = await fetchArchive(id, options).catch(async (error: unknown) => {
+    // Goes only when it is empty: a download that broke off stays.
+    await rmdir(hubModelFolder(id)).catch(() => undefined)
+    throw error
+  })
   const manifest = await compileNemo(archive.path, dir, {
     name: id,
     source: archive.source,

@@ -165,17 +165,17 @@ async function inflate(path: string, workDir: string): Promise<TemporaryFile> {
   } catch (error) {
     await file?.close()
     await remove()
-    throw inWords(error, folder)
+    throw inWords(error, workDir)
   }
 }
 
-function inWords(error: unknown, folder: string): unknown {
+function inWords(error: unknown, workDir: string): unknown {
   if (error instanceof ModelError) return error
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'Z_BUF_ERROR') return new ModelError('bad_archive', 'it is truncated: the gzip stream ends early')
   if (code?.startsWith('Z_')) return new ModelError('bad_archive', `its gzip stream is corrupt: ${message}`)
   if (code === 'ENOSPC') {
-    return new ModelError('disk', `no space is left in ${folder} to inflate it; free some, or set TMPDIR elsewhere`)
+    return new ModelError('disk', `no space is left in ${workDir} to inflate it; free some, or set TMPDIR elsewhere`)
   }
   return error
 }
