@@ -95,9 +95,10 @@ export class EncoderBatch {
       )
       b.ring.set([BigInt(head[slot]!), BigInt(filled[slot]!)], i * 2)
     })
-    // Padding rows: silence with nothing that counts.
+    // Padding rows are silence in mid-turn: no row of a batch is special because of them.
+    const whole = BigInt(lookAhead.chunkFrames * 8)
+    for (let i = rows.length; i < bucket; i++) b.window.set([0n, BigInt(windowSamples), whole, whole], i * 4)
     b.pcm.fill(0, rows.length * windowSamples, bucket * windowSamples)
-    b.window.fill(0n, rows.length * 4)
     b.ring.fill(0n, rows.length * 2)
   }
 

@@ -1,22 +1,35 @@
 /**
  * Log-mel features inside the graph: PCM16 in, NeMo's FilterbankFeatures out.
  *
- *   pcm ─ /32768 ─ pre-emphasis ─ zero past the end ─ frames of 400 ─ DFT (a MatMul; window folded in) ─ squares ─ mel ─ log
+ *   pcm ─ /32768 ─ pre-emphasis ─ zero past the end ─ frames of 400 ─ folded to 2 x 200 ─ DFT (MatMuls) ─ power ─ mel ─ log
  *
- * ONNX's own DFT has no CUDA kernel, and a MatMul of 400 x 514 is small beside the encoder. The 400 samples lie in the
- * middle of a 512-point DFT; a power spectrum does not care where, so the frame's own samples count from 0.
+ * ONNX's own DFT has no CUDA kernel, and MatMuls of 200 x 257 are small beside the encoder. The window is symmetric, so a
+ * frame folds about its middle: the sums of mirrored samples carry the cosines, the differences the sines, and half the
+ * multiplications remain. The mirrored frames are those of the reversed signal, in reverse order. Frames are gathered
+ * in blocks of 40 samples, which divide the hop as well as half a frame.
+ *
+ *   y        |b0|b1|b2|b3|b4|...        frame t, first half:  blocks 4t .. 4t+4
+ *   reversed |...                       its mirrored second half: blocks 4t' .. 4t'+4 with t' = frames-1-t
+ *
+ * The 400 samples lie in the middle of a 512-point DFT; a power spectrum does not care where.
  * Source: features.py of NeMo's audio preprocessing (center=True with zero padding, natural log of mel + 2^-24).
  */
 import { DataType } from '../onnx/types.js'
 import type { GraphBuilder, Value } from '../onnx/graph-builder.js'
+import { ModelError } from '../model-error.js'
+import { transposed } from './matrix.js'
 import type { Weights } from './weights.js'
 
 const WINDOW_SAMPLES = 400
 const FFT_SAMPLES = 512
 const BINS = FFT_SAMPLES / 2 + 1
+const HALF_SAMPLES = WINDOW_SAMPLES / 2
 const HOP_SAMPLES = 160
+const BLOCK_SAMPLES = 40
 const PRE_EMPHASIS = 0.97
 const LOG_GUARD = 2 ** -24
+/** A symmetric window in float32 differs from its mirror image by rounding alone. */
+const WINDOW_ASYMMETRY_MAX = 1e-6
 /** Samples that the first frame of a window needs beyond its hop: 400 for the frame, 1 for pre-emphasis. */
 const HISTORY_SAMPLES = WINDOW_SAMPLES + 1 - HOP_SAMPLES
 
@@ -40,16 +53,11 @@ export async function features(
   mels: number,
 ): Promise<Value> {
   g.scope = 'features'
-  const dft = await w.put(
-    'features.dft',
-    [WINDOW_SAMPLES, 2 * BINS],
-    windowedDft(await w.read('preprocessor.featurizer.window')),
-  )
-  const mel = await w.put(
-    'features.mel',
-    [2 * BINS, mels],
-    melOfSquares(await w.read('preprocessor.featurizer.fb'), mels),
-  )
+  const window400 = symmetric(await w.read('preprocessor.featurizer.window'))
+  const cosines = await w.put('features.cosines', [HALF_SAMPLES, BINS], halfDft(window400, Math.cos))
+  const sines = await w.put('features.sines', [HALF_SAMPLES, BINS], halfDft(window400, Math.sin))
+  const filters = transposed(await w.read('preprocessor.featurizer.fb'), mels, BINS)
+  const mel = await w.put('features.mel', [BINS, mels], filters)
   const samples = g.op('Gather', [g.op('Shape', [pcm]), g.ints([1], [])], { axis: 0 })
 
   const x = g.mul(g.cast(pcm, DataType.FLOAT), g.floats([1 / 32768], []))
@@ -63,41 +71,55 @@ export async function features(
 
   const frames = g.div(g.sub(samples, g.ints([HISTORY_SAMPLES], [])), g.ints([HOP_SAMPLES], []))
   const frame = g.range(frames)
-  const starts = g.unsqueeze(g.mul(frame, g.ints([HOP_SAMPLES], [])), [1])
-  const offsets = g.ints(
-    Array.from({ length: WINDOW_SAMPLES }, (_, i) => i),
-    [1, WINDOW_SAMPLES],
+  const lastFrame = g.sub(frames, g.ints([1], []))
+  const first = halfFrames(g, y, frame)
+  const mirrored = halfFrames(
+    g,
+    g.op('Slice', [y, g.ints([-1]), g.ints([Number.MIN_SAFE_INTEGER]), g.ints([1]), g.ints([-1])]),
+    g.sub(lastFrame, frame),
   )
-  const framed = g.op('Gather', [y, g.add(starts, offsets)], { axis: 1 })
-  const spectrum = g.matmul(framed, dft)
-  const power = g.matmul(g.mul(spectrum, spectrum), mel)
+  const real = g.matmul(g.add(first, mirrored), cosines)
+  const imaginary = g.matmul(g.sub(first, mirrored), sines)
+  const power = g.matmul(g.add(g.mul(real, real), g.mul(imaginary, imaginary)), mel)
   const logMel = g.op('Log', [g.add(power, g.floats([LOG_GUARD], []))])
 
-  const real = g.op('And', [g.op('GreaterOrEqual', [frame, window.lead]), g.less(frame, window.realFrames)])
-  return g.where(g.unsqueeze(real, [2]), logMel, g.floats([0], []))
+  const counted = g.op('And', [g.op('GreaterOrEqual', [frame, window.lead]), g.less(frame, window.realFrames)])
+  return g.where(g.unsqueeze(counted, [2]), logMel, g.floats([0], []))
 }
 
-/** [400, 514]: column k is cos, column 257 + k is sin of bin k, times the window. */
-function windowedDft(window: Float32Array): Float32Array {
-  const out = new Float32Array(WINDOW_SAMPLES * 2 * BINS)
-  for (let n = 0; n < WINDOW_SAMPLES; n++) {
-    for (let k = 0; k < BINS; k++) {
-      // The angle is reduced in integers first: cos of a large argument would lose digits.
-      const angle = (2 * Math.PI * ((n * k) % FFT_SAMPLES)) / FFT_SAMPLES
-      out[n * 2 * BINS + k] = window[n]! * Math.cos(angle)
-      out[n * 2 * BINS + BINS + k] = -window[n]! * Math.sin(angle)
+/** The first 200 samples of the given frames of a signal [B, samples]: [B, frames, 200]. */
+function halfFrames(g: GraphBuilder, signal: Value, frame: Value): Value {
+  const blocks = g.reshape(signal, g.ints([0, -1, BLOCK_SAMPLES]))
+  const perHalf = HALF_SAMPLES / BLOCK_SAMPLES
+  const offsets = g.ints(
+    Array.from({ length: perHalf }, (_, i) => i),
+    [1, perHalf],
+  )
+  const index = g.add(g.unsqueeze(g.mul(frame, g.ints([HOP_SAMPLES / BLOCK_SAMPLES], [])), [1]), offsets)
+  return g.reshape(g.op('Gather', [blocks, index], { axis: 1 }), g.ints([0, -1, HALF_SAMPLES]))
+}
+
+/** @throws ModelError `unsupported` where the window cannot be folded */
+function symmetric(window: Float32Array): Float32Array {
+  for (let n = 0; n < HALF_SAMPLES; n++) {
+    if (Math.abs(window[n]! - window[WINDOW_SAMPLES - 1 - n]!) > WINDOW_ASYMMETRY_MAX) {
+      throw new ModelError(
+        'unsupported',
+        `preprocessor.featurizer.window is not symmetric at sample ${n}; Yap runs symmetric windows`,
+      )
     }
   }
-  return out
+  return window
 }
 
-/** [514, mels]: the mel matrix [mels, 257] for re^2, and again for im^2. */
-function melOfSquares(fb: Float32Array, mels: number): Float32Array {
-  const out = new Float32Array(2 * BINS * mels)
-  for (let m = 0; m < mels; m++) {
+/** [200, 257]: cos or sin of bin k at sample n, counted from the frame's middle (199.5), times the window. */
+function halfDft(window: Float32Array, wave: (angle: number) => number): Float32Array {
+  const out = new Float32Array(HALF_SAMPLES * BINS)
+  for (let n = 0; n < HALF_SAMPLES; n++) {
     for (let k = 0; k < BINS; k++) {
-      out[k * mels + m] = fb[m * BINS + k]!
-      out[(BINS + k) * mels + m] = fb[m * BINS + k]!
+      // In half samples, and reduced in integers first: the wave of a large argument would lose digits.
+      const halves = ((WINDOW_SAMPLES - 1 - 2 * n) * k) % (2 * FFT_SAMPLES)
+      out[n * BINS + k] = window[n]! * wave((Math.PI * halves) / FFT_SAMPLES)
     }
   }
   return out

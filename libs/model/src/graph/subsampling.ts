@@ -50,16 +50,17 @@ export async function subsampling(
   const two = g.ints([2], [])
   const half = (n: Value) => g.div(g.add(n, one), two)
 
+  const partial = anyPartial(g, mel, window)
   const melRows = g.unsqueeze(g.concat([carried.mel, mel], 1), [1])
   const first = conv.first(g, melRows)
   const framesFirst = half(window.frames)
   // lead 7 -> 3 -> 1 -> 0 rows that lie before the turn
   const leadFirst = g.div(window.lead, two)
-  const maskedFirst = masked(g, first, leadFirst, framesFirst)
+  const maskedFirst = masked(g, partial, first, leadFirst, framesFirst)
 
   const firstRows = g.concat([carried.first, maskedFirst], 2)
   const second = conv.second(g, firstRows)
-  const maskedSecond = masked(g, second, g.div(leadFirst, two), half(framesFirst))
+  const maskedSecond = masked(g, partial, second, g.div(leadFirst, two), half(framesFirst))
 
   const secondRows = g.concat([carried.second, maskedSecond], 2)
   const third = conv.third(g, secondRows)
@@ -96,12 +97,22 @@ async function convolutions(w: Weights, shape: ModelShape) {
   return { first: await stage(0), second: await stage(2), third: await stage(5) }
 }
 
+/** Whether any row of the batch has frames that do not count: a first step, or the end of a turn. Most steps have none. */
+function anyPartial(g: GraphBuilder, mel: Value, window: WindowFields): Value {
+  const all = g.op('Gather', [g.op('Shape', [mel]), g.ints([1], [])], { axis: 0 })
+  const counted = g.sub(window.frames, window.lead)
+  return g.less(g.op('ReduceMin', [counted], { keepdims: 0 }), all)
+}
+
 /** Zeroes rows outside from <= row < to; x is [B, channels, rows, bins], from and to are [B, 1]. */
-function masked(g: GraphBuilder, x: Value, from: Value, to: Value): Value {
-  const rows = g.op('Gather', [g.op('Shape', [x]), g.ints([2], [])], { axis: 0 })
-  const row = g.range(rows)
-  const inside = g.op('And', [g.op('GreaterOrEqual', [row, from]), g.less(row, to)])
-  return g.where(g.unsqueeze(inside, [1, 3]), x, g.floats([0], []))
+function masked(g: GraphBuilder, partial: Value, x: Value, from: Value, to: Value): Value {
+  const zeroed = (inner: GraphBuilder): Value => {
+    const rows = inner.op('Gather', [inner.op('Shape', [x]), inner.ints([2], [])], { axis: 0 })
+    const row = inner.range(rows)
+    const inside = inner.op('And', [inner.op('GreaterOrEqual', [row, from]), inner.less(row, to)])
+    return inner.where(inner.unsqueeze(inside, [1, 3]), x, inner.floats([0], []))
+  }
+  return g.ifElse(partial, zeroed, () => x)
 }
 
 /** See the header: only a first step at look-ahead 0 (4 rows after the first convolution) takes the other branch. */
