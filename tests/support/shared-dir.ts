@@ -19,6 +19,8 @@ export function sharedPath(...parts: string[]): string | undefined {
 export function sharedDir(test: Context, ...parts: string[]): string {
   const path = sharedPath(...parts)
   if (path) return path
-  process.stderr.write(`SKIPPED: ../shared/${parts.join('/')} is not here, so "${test.test?.fullTitle() ?? ''}" did not run\n`)
+  process.stderr.write(
+    `SKIPPED: ../shared/${parts.join('/')} is not here, so "${test.test?.fullTitle() ?? ''}" did not run\n`,
+  )
   test.skip()
 }

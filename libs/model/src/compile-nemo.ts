@@ -18,7 +18,7 @@ import { FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, lookAheadOf } from './look-ahe
 import { MANIFEST_FILE, MANIFEST_FORMAT, hashOf, type ModelFile, type ModelManifest } from './manifest.js'
 import { ModelError } from './model-error.js'
 import { modelShapeOf, type ModelShape } from './model-shape.js'
-import { openNemo } from './nemo/archive.js'
+import { openNemo, type NemoArchive } from './nemo/archive.js'
 import type { Tokenizer } from './nemo/sentencepiece.js'
 import { WeightsFile } from './onnx/weights-file.js'
 
@@ -43,20 +43,26 @@ export async function compileNemo(
 ): Promise<ModelManifest> {
   const archive = await openNemo(nemoPath)
   try {
-    const shape = modelShapeOf(archive.config)
-    checkTensors(archive.checkpoint, shape)
-    if (archive.pieces.length !== shape.vocabulary) {
-      throw new ModelError(
-        'bad_model',
-        `the tokenizer has ${archive.pieces.length} pieces, the model ${shape.vocabulary}`,
-      )
-    }
+    const shape = checkedShape(archive)
     const name = options.name ?? basename(nemoPath).replace(/\.nemo$/, '')
     return await inNewDirectory(outDir, options.keepExisting ?? false, (dir) =>
       writeModel(dir, archive.checkpoint, shape, archive, { ...options, name }),
     )
   } finally {
     await archive.close()
+  }
+}
+
+/** All checks that need no work; their messages name the archive. */
+function checkedShape({ path, config, checkpoint, pieces }: NemoArchive): ModelShape {
+  try {
+    const shape = modelShapeOf(config)
+    checkTensors(checkpoint, shape)
+    if (pieces.length === shape.vocabulary) return shape
+    throw new ModelError('bad_model', `the tokenizer has ${pieces.length} pieces, the model ${shape.vocabulary}`)
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error
+    throw new ModelError(error.code, `${path}: ${error.message}`, { cause: error })
   }
 }
 

@@ -76,7 +76,7 @@ function compilerHash(): string {
   if (compiler) return compiler
   const here = fileURLToPath(new URL('.', import.meta.url))
   const files = ['compile-nemo.js', 'manifest.js', 'model-shape.js', 'look-ahead.js']
-  for (const folder of ['graph', 'onnx']) {
+  for (const folder of ['graph', 'nemo', 'onnx']) {
     for (const name of readdirSync(join(here, folder)).sort()) if (name.endsWith('.js')) files.push(join(folder, name))
   }
   const hash = createHash('sha256')

@@ -148,6 +148,8 @@ async function loadGraph(path: string, threads: number): Promise<ort.InferenceSe
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
+      // One allocation plan a shape, kept for ever: batches of many shapes make it cost memory and save no time.
+      enableMemPattern: false,
       // A second thread that spins for work costs the core that another process needs.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
       logSeverityLevel: 3,

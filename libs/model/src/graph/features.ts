@@ -17,6 +17,7 @@
 import { DataType } from '../onnx/types.js'
 import type { GraphBuilder, Value } from '../onnx/graph-builder.js'
 import { ModelError } from '../model-error.js'
+import { hannWindow, melFilters, unrounded } from './feature-tables.js'
 import { transposed } from './matrix.js'
 import type { Weights } from './weights.js'
 
@@ -53,10 +54,11 @@ export async function features(
   mels: number,
 ): Promise<Value> {
   g.scope = 'features'
-  const window400 = symmetric(await w.read('preprocessor.featurizer.window'))
+  const window400 = symmetric(unrounded(await w.read('preprocessor.featurizer.window'), hannWindow()))
   const cosines = await w.put('features.cosines', [HALF_SAMPLES, BINS], halfDft(window400, Math.cos))
   const sines = await w.put('features.sines', [HALF_SAMPLES, BINS], halfDft(window400, Math.sin))
-  const filters = transposed(await w.read('preprocessor.featurizer.fb'), mels, BINS)
+  const stored = unrounded(await w.read('preprocessor.featurizer.fb'), melFilters(mels))
+  const filters = transposed(stored, mels, BINS)
   const mel = await w.put('features.mel', [BINS, mels], filters)
   const samples = g.op('Gather', [g.op('Shape', [pcm]), g.ints([1], [])], { axis: 0 })
 

@@ -5,7 +5,7 @@
 import type { ModelShape } from '../model-shape.js'
 import { expectedTensors } from '../graph/checkpoint-shapes.js'
 import type { NamedTensor } from '../nemo/torch-zip-writer.js'
-import { hannWindow, melFilters } from './feature-tables.js'
+import { hannWindow, melFilters } from '../graph/feature-tables.js'
 import { SeededRandom } from './seeded-random.js'
 
 /** Over the root of the number of layers: the sum of all branches then weighs as much as what came in. */

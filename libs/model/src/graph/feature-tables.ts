@@ -1,4 +1,9 @@
-/** The tables that a checkpoint carries for its features: the analysis window, and the mel filters. */
+/**
+ * The tables that a checkpoint carries for its features: the analysis window, and the mel filters.
+ *
+ * A checkpoint in half precision carries them rounded, but NeMo's streaming loop makes its features anew from the
+ * configuration, in float32: then the exact tables are the ones that give NeMo's tokens.
+ */
 
 const SAMPLE_RATE_HZ = 16000
 const FFT_SIZE = 512
@@ -41,4 +46,20 @@ function melOfHz(hz: number): number {
 
 function hzOfMel(mel: number): number {
   return mel < KNEE_MEL ? mel * LINEAR_HZ : KNEE_HZ * Math.exp(LOG_STEP * (mel - KNEE_MEL))
+}
+
+/** bfloat16 keeps 8 bits: a rounded value is off by one part in 256 at most; float16 rounds the smallest to 6e-8. */
+const HALF_PRECISION_SHARE = 2 ** -8
+const HALF_PRECISION_FLOOR = 6e-8
+const FLOAT32_DIFFERENCE_MAX = 1e-6
+
+/** The stored table, or the exact one where the stored is that in half precision. */
+export function unrounded(stored: Float32Array, exact: Float32Array): Float32Array {
+  let isFloat32 = true
+  for (const [i, value] of stored.entries()) {
+    const difference = Math.abs(value - exact[i]!)
+    if (difference > HALF_PRECISION_SHARE * Math.abs(exact[i]!) + HALF_PRECISION_FLOOR) return stored
+    if (difference > FLOAT32_DIFFERENCE_MAX) isFloat32 = false
+  }
+  return isFloat32 ? stored : exact
 }
