@@ -8,7 +8,9 @@ import {
   startTelemetry,
   StopSequence,
   systemClock,
+  type Logger,
   type NatsLink,
+  type Settings,
 } from '@yap/runtime'
 
 export const fakeEngineModule = new URL('./fake-engine.js', import.meta.url).href
@@ -41,6 +43,21 @@ export class WorkerRig {
     const settings = loadConfig({ YAP_NATS_URL: options.natsUrl, ASR_MODEL: options.model, ...options.settings })
     const log = await createLogger({ service: 'asr-worker', name, level: 'silent', pretty: false })
     const stop = new StopSequence(log, { deadlineMs: 10_000, exit: () => undefined })
+    try {
+      return await WorkerRig.#start(options, name, settings, log, stop)
+    } catch (error) {
+      await stop.stop('a start that failed')
+      throw error
+    }
+  }
+
+  static async #start(
+    options: WorkerRigOptions,
+    name: string,
+    settings: Settings,
+    log: Logger,
+    stop: StopSequence,
+  ): Promise<WorkerRig> {
     const telemetry = stop.own('telemetry', await startTelemetry('asr-worker', name))
     const link = stop.own('nats', await connectNats({ url: settings.YAP_NATS_URL, creds: '', name }, log))
     const { engine, manifest, device } = await loadEngine(settings, log, options.model ? undefined : fakeEngineModule)

@@ -101,8 +101,9 @@ export class EngineHost {
 
   /** Gives memory back and ends the thread. */
   async stop(): Promise<void> {
-    if (this.#dead) return
     this.#closing = true
+    // A thread that failed may still be there.
+    if (this.#dead) return void (await this.#thread.terminate())
     // A step that is on the way is finished; nobody waits for it any more.
     if (this.#waiting) await this.#thread.terminate()
     else await this.#ask({ kind: 'close' })

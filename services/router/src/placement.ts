@@ -116,7 +116,10 @@ export function shareOf(beat: Heartbeat, lookAhead: string): number {
 }
 
 function hasRoom(w: KnownWorker, request: PlacementRequest, pending: PendingLoad): boolean {
-  if (w.beat.sessions + pending(w.beat.worker).sessions >= w.beat.slots) return false
+  const sessions = w.beat.sessions + pending(w.beat.worker).sessions
+  if (sessions >= w.beat.slots) return false
+  // As the worker itself: one that serves nobody takes one, however slow it is.
+  if (sessions === 0) return true
   const limit = request.failover ? 1 : LIMITS.admitBusyShareMax
   return loadOf(w, pending) + shareOf(w.beat, request.lookAhead) <= limit
 }

@@ -26,9 +26,9 @@ export interface NatsPlan {
   port: number
 }
 
-/** Ctrl-C on one machine: long enough for the last words of those who speak, short enough to wait for. */
 /** On one machine memory counts more than fewer collections: audio lies outside the heap, and little else is made. */
 const YOUNG_SPACE = '--max-semi-space-size=4'
+/** Ctrl-C on one machine: long enough for the last words of those who speak, short enough to wait for. */
 const DRAIN_MS_MAX = 8000
 /** Beyond its own deadline a service hangs. */
 const KILL_AFTER_DRAIN_MS = 2000

@@ -52,14 +52,24 @@ describe('placement', () => {
       worker: 'near',
       standby: 'far',
     })
-    expect(placeIn([known('near', { zone: 'a', busyShare: 0.79 }), far], { zone: 'a' })).to.include({ worker: 'far' })
+    expect(placeIn([known('near', { zone: 'a', busyShare: 0.79, sessions: 3 }), far], { zone: 'a' })).to.include({
+      worker: 'far',
+    })
   })
 
   it('admits new sessions below 0.8 of a worker, and lets moving ones use the rest', () => {
-    const one = [known('w1', { busyShare: 0.78 })]
+    const one = [known('w1', { busyShare: 0.78, sessions: 3 })]
     expect(placeIn(one)).to.deep.equal({ error: 'capacity', message: 'the worker is full' })
     expect(placeIn(one, { failover: true })).to.include({ worker: 'w1' })
-    expect(placeIn([known('w1', { busyShare: 0.97 })], { failover: true })).to.include({ error: 'capacity' })
+    expect(placeIn([known('w1', { busyShare: 0.97, sessions: 3 })], { failover: true })).to.include({
+      error: 'capacity',
+    })
+  })
+
+  it('gives a worker that serves nobody its first session, however slow it is', () => {
+    const slow = { busySharePerSession: { '70,1': 1.7 } }
+    expect(placeIn([known('w1', slow)])).to.include({ worker: 'w1' })
+    expect(placeIn([known('w1', { ...slow, sessions: 1 })])).to.include({ error: 'capacity' })
   })
 
   it('keeps (n-1)/n of the fleet, so that one of two may die', () => {
@@ -131,7 +141,7 @@ describe('placement', () => {
         return (
           chosen.life === 'up' &&
           chosen.beat.sessions < chosen.beat.slots &&
-          chosen.beat.busyShare <= limit &&
+          (chosen.beat.sessions === 0 || chosen.beat.busyShare <= limit) &&
           answer.standby !== answer.worker
         )
       }),
