@@ -214,7 +214,7 @@ export const SETTINGS = {
     doc: 'Sessions that one worker holds state for. 0: twice what its measured steps can serve.',
     readBy: ['asr-worker'],
   }),
-  YAP_THREADS: whole({
+  ASR_THREADS: whole({
     default: 0,
     min: 0,
     max: 256,

@@ -19,7 +19,7 @@ export async function loadEngine(settings: Settings, log: Logger, engineModule?:
   const other = engineModule ? ((await import(engineModule)) as { manifest?: () => ModelManifest }) : undefined
   const modelDir = other?.manifest ? '' : await resolveModel(settings.ASR_MODEL)
   const manifest = other?.manifest?.() ?? (await loadManifest(modelDir))
-  const threads = stepThreads(settings.YAP_THREADS)
+  const threads = stepThreads(settings.ASR_THREADS)
   const slots = (settings.YAP_SLOTS || SLOTS_ALLOCATED) + SCRATCH_SLOTS
   const engine = await EngineHost.start({
     modelDir,

@@ -71,7 +71,7 @@ export function workerPlans(options: SystemOptions, nats: Connection): ProcessPl
       YAP_WORKER_HOST: '127.0.0.1',
       YAP_WORKER_PORT: '0',
       YAP_WORKER_HTTP_PORT: '0',
-      YAP_THREADS: options.env.YAP_THREADS || String(threads),
+      ASR_THREADS: options.env.ASR_THREADS || String(threads),
     })),
   )
 }
