@@ -50,9 +50,11 @@ export async function startTelemetry(
   if (env.OTEL_EXPORTER_OTLP_ENDPOINT) {
     const { NodeSDK } = await import('@opentelemetry/sdk-node')
     const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http')
+    const { OTLPMetricExporter } = await import('@opentelemetry/exporter-metrics-otlp-http')
+    const { PeriodicExportingMetricReader } = await import('@opentelemetry/sdk-metrics')
     const sdk = new NodeSDK({
       resource,
-      metricReaders: [prometheus],
+      metricReaders: [prometheus, new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter() })],
       traceExporter: new OTLPTraceExporter(),
       instrumentations: [],
       autoDetectResources: false,

@@ -86,6 +86,7 @@ export class Edge {
       routers,
       workers,
       metrics: this.#metrics,
+      tracer: this.#parts.telemetry.tracer,
     })
     const timer = clock.setInterval(() => this.#tick(), CONNECTION_TICK_MS)
     this.#live = { workers, routers, sessions, timer }

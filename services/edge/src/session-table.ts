@@ -25,11 +25,12 @@ import {
   type TextMessage,
 } from '@yap/protocol'
 import { WorkerState } from '@yap/protocol/grpc'
-import type { Clock, Logger, Msg, NatsLink, Settings, Subscription, Timer, WorkerWatch } from '@yap/runtime'
+import type { Clock, Logger, Msg, NatsLink, Settings, Subscription, Timer, Tracer, WorkerWatch } from '@yap/runtime'
 import type { ClientConnection, SessionHandle } from './client-connection.js'
 import type { EdgeMetrics } from './metrics.js'
 import type { RouterPool } from './router-client.js'
 import { SessionCore } from './session-core.js'
+import { SessionTrace } from './session-trace.js'
 import type { SessionEffect, SessionEvent, SessionLimits, SessionOptions } from './session-events.js'
 
 /** A tick this late means that this process was frozen: what it did not hear then is nobody's silence. */
@@ -39,6 +40,7 @@ interface Entry extends SessionHandle {
   readonly core: SessionCore
   readonly options: SessionOptions
   readonly connection: ClientConnection
+  readonly trace: SessionTrace
 }
 
 export interface SessionTableParts {
@@ -50,6 +52,7 @@ export interface SessionTableParts {
   readonly routers: RouterPool
   readonly workers: WorkerWatch
   readonly metrics: EdgeMetrics
+  readonly tracer: Tracer
 }
 
 export class SessionTable {
@@ -103,7 +106,7 @@ export class SessionTable {
   }
 
   open(connection: ClientConnection, asked: Omit<SessionOptions, 'session' | 'edge' | 'zone'>): SessionHandle {
-    const { edge, settings, clock, log } = this.#parts
+    const { edge, settings, clock, log, tracer } = this.#parts
     const options: SessionOptions = { ...asked, session: randomId(), edge, zone: settings.YAP_ZONE }
     const core = new SessionCore(options, this.#limits, clock.now())
     const entry: Entry = {
@@ -111,6 +114,7 @@ export class SessionTable {
       core,
       options,
       connection,
+      trace: new SessionTrace(tracer, options),
       handle: (event) => this.#handle(entry, event),
     }
     this.#entries.set(entry.id, entry)
@@ -192,11 +196,13 @@ export class SessionTable {
       case 'ready':
         return connection.ready(effect.placement, entry.id)
       case 'say':
+        entry.trace.said(effect.message)
         return connection.say(effect.message)
       case 'flow':
         return connection.flow(effect.read)
       case 'error':
         this.#parts.log.info({ session: entry.id, code: effect.code }, 'session ends with an error')
+        entry.trace.end(effect.code)
         return connection.fail(effect.code, effect.message, effect.retryAfterMs)
       case 'close':
         return connection.finish()
@@ -213,7 +219,9 @@ export class SessionTable {
     const { session, edge, zone, lookAhead, decoder, model } = entry.options
     const { failover, modelHash, exclude } = effect
     const request = { session, edge, zone, lookAhead, decoder, model, modelHash, failover, exclude: [...exclude] }
+    const placed = entry.trace.begin('place')
     const answer = await this.#parts.routers.place(request)
+    placed('error' in answer ? answer.error : 'placed')
     if ('error' in answer) {
       const { error: code, message, retryAfterMs } = answer
       entry.handle({ type: 'refused', code, message, ...(retryAfterMs ? { retryAfterMs } : {}) })
@@ -221,7 +229,9 @@ export class SessionTable {
   }
 
   async #bind(entry: Entry, worker: Id, request: BindRequest): Promise<void> {
+    const bound = entry.trace.begin('bind', { 'yap.worker': worker, 'yap.epoch': request.epoch })
     const response = await this.#ask(worker, request)
+    bound(response.status)
     this.#parts.log.debug({ session: entry.id, worker, epoch: request.epoch, status: response.status }, 'bind answered')
     entry.handle({ type: 'bound', epoch: request.epoch, response })
   }
@@ -256,6 +266,7 @@ export class SessionTable {
     const { log, metrics } = this.#parts
     metrics.counted(what, n)
     const { epoch } = entry.core
+    if (what === 'failover' || what === 'stalled') entry.trace.event(what)
     if (what === 'failover' || what === 'stalled' || what === 'unrecoverable' || what === 'replay_divergence')
       log.warn({ session: entry.id, epoch }, `session: ${what.replaceAll('_', ' ')}`)
   }
@@ -263,6 +274,7 @@ export class SessionTable {
   #forget(entry: Entry): void {
     this.#entries.delete(entry.id)
     this.#parts.routers.release(entry.id)
+    entry.trace.end()
     this.#parts.log.debug({ session: entry.id }, 'session is over')
     if (this.#entries.size === 0) this.#emptied?.()
   }
