@@ -27,6 +27,8 @@ export interface AudioFile {
 export interface AudioFileOptions {
   /** Path of ffmpeg, or false to do without. Default: as found on the PATH. */
   ffmpeg?: string | false
+  /** Bytes of audio that were read, of how many. Not called where ffmpeg reads: it does not say how much there is. */
+  onProgress?: (done: number, total: number) => void
 }
 
 /** The whole file. Throws AudioError with one line that names the file. */
@@ -53,7 +55,7 @@ export async function* streamAudioFile(path: string, options: AudioFileOptions =
   const file = openSource(path)
   try {
     const format = wavFormat(file.source, path, options)
-    if (format) yield* wavParts(file.source, format, path)
+    if (format) yield* wavParts(file.source, format, path, options.onProgress)
     else yield* otherParts(path, options)
   } finally {
     file.close()
@@ -82,7 +84,12 @@ function ffmpegOf(options: AudioFileOptions): string | undefined {
   return options.ffmpeg === false ? undefined : (options.ffmpeg ?? findFfmpeg())
 }
 
-function* wavParts(source: ByteSource, format: WavFormat, path: string): Generator<Int16Array> {
+function* wavParts(
+  source: ByteSource,
+  format: WavFormat,
+  path: string,
+  onProgress: AudioFileOptions['onProgress'],
+): Generator<Int16Array> {
   const resampler = resamplerFor(format, path)
   const partBytes = partSamples * format.blockBytes
   const end = format.dataOffset + format.dataBytes
@@ -91,6 +98,7 @@ function* wavParts(source: ByteSource, format: WavFormat, path: string): Generat
     const bytes = source.read(at, length)
     if (bytes.length < length) throw new AudioError('truncated', `${path} became shorter while it was read`)
     yield resampler.push(decodeBlocks(bytes, format))
+    onProgress?.(at + length - format.dataOffset, format.dataBytes)
   }
   yield resampler.flush()
 }

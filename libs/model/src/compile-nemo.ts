@@ -10,17 +10,18 @@
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { checkTensors, expectedTensors, type TensorSource } from './graph/checkpoint-shapes.js'
 import { encoderGraph, encoderState } from './graph/encoder.js'
 import { jointGraph, predictionGraph } from './graph/rnnt.js'
 import { FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, lookAheadOf } from './look-ahead.js'
-import { MANIFEST_FILE, MANIFEST_FORMAT, hashOf, type ModelFile, type ModelManifest } from './manifest.js'
+import { MANIFEST_FILE, MANIFEST_FORMAT, hashOf, loadManifest, type ModelFile, type ModelManifest } from './manifest.js'
 import { ModelError } from './model-error.js'
 import { modelShapeOf, type ModelShape } from './model-shape.js'
 import { openNemo, type NemoArchive } from './nemo/archive.js'
 import type { Tokenizer } from './nemo/sentencepiece.js'
 import { WeightsFile } from './onnx/weights-file.js'
+import { whileUnfinished } from './unfinished.js'
 
 export interface CompileOptions {
   /** Called for every weight written: how many are done, of how many. */
@@ -154,26 +155,32 @@ async function inNewDirectory<T>(
   const place = resolve(outDir)
   const temporary = `${place}.tmp-${process.pid}`
   await refuseForeign(place)
-  await rm(temporary, { recursive: true, force: true })
-  await mkdir(temporary, { recursive: true })
-  try {
+  return whileUnfinished(temporary, async () => {
+    await makeEmpty(temporary, place)
     const result = await write(temporary)
-    if (keepExisting && (await stat(join(place, MANIFEST_FILE)).catch(() => undefined))) {
-      await rm(temporary, { recursive: true, force: true })
-      return result
-    }
+    // A damaged one is of no use to anybody.
+    if (keepExisting && (await loadManifest(place).catch(() => undefined))) return result
     await rm(place, { recursive: true, force: true })
-    await mkdir(dirname(place), { recursive: true })
     await rename(temporary, place)
     return result
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true })
-    throw error
+  })
+}
+
+async function makeEmpty(dir: string, place: string): Promise<void> {
+  try {
+    await rm(dir, { recursive: true, force: true })
+    await mkdir(dir, { recursive: true })
+  } catch (cause) {
+    throw new ModelError('disk', `cannot make ${place}: ${(cause as Error).message}`, { cause })
   }
 }
 
-/** Only an empty place or an older compiled model may be replaced. */
-async function refuseForeign(place: string): Promise<void> {
+/**
+ * Only an empty place or an older compiled model may be replaced.
+ *
+ * @throws ModelError `disk`
+ */
+export async function refuseForeign(place: string): Promise<void> {
   const there = await stat(place).catch(() => undefined)
   if (!there) return
   if (!there.isDirectory()) throw new ModelError('disk', `${place} is a file; name another directory for the model`)

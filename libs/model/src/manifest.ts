@@ -5,7 +5,7 @@
  * `hash` names what decides tokens (weights, graphs, pieces): two workers with equal hashes give equal transcripts.
  */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StateTensor } from './graph/encoder.js'
 import { FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, type LookAhead } from './look-ahead.js'
@@ -54,7 +54,7 @@ export function hashOf(parts: readonly string[]): string {
   return hash.digest('hex')
 }
 
-/** @throws ModelError `not_found` where there is no model, `bad_model` where model.json is not of this format */
+/** @throws ModelError `not_found` where there is no model, `bad_model` where model.json is not of this format or a file is not whole */
 export async function loadManifest(modelDir: string): Promise<ModelManifest> {
   const path = join(modelDir, MANIFEST_FILE)
   let text: string
@@ -79,5 +79,13 @@ export async function loadManifest(modelDir: string): Promise<ModelManifest> {
       `${path} has format ${manifest.format}, this version reads ${MANIFEST_FORMAT}; compile the model again`,
     )
   }
+  for (const { file, bytes } of Object.values(manifest.files)) await checkSize(join(modelDir, file), bytes)
   return manifest
+}
+
+async function checkSize(path: string, bytes: number): Promise<void> {
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0
+  if (size !== bytes) {
+    throw new ModelError('bad_model', `${path} has ${size} of ${bytes} bytes; compile the model again`)
+  }
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { compileNemo } from '@yap/model'
 import { startProgress } from '../progress.js'
+import { tidyOnSignal } from './tidy-on-signal.js'
 
 interface CompileFlags {
   out: string
@@ -22,6 +23,7 @@ export function registerModelCompile(group: Command): void {
     .option('--licence <text>', 'licence of the weights, noted in model.json')
     .option('--json', 'print one JSON object')
     .action(async (archive: string, { out, json, ...options }: CompileFlags) => {
+      tidyOnSignal()
       const started = performance.now()
       const progress = startProgress('compiling')
       const onProgress = (done: number, total: number) => progress.update(done, total)

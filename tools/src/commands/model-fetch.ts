@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { fetchModel, KNOWN_MODELS, type FetchPhase } from '@yap/model'
 import { startProgress, type Progress } from '../progress.js'
+import { tidyOnSignal } from './tidy-on-signal.js'
 
 interface FetchFlags {
   revision: string
@@ -32,6 +33,7 @@ export function registerModelFetch(group: Command): void {
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (name: string, { json, ...options }: FetchFlags) => {
+      tidyOnSignal()
       const started = performance.now()
       const phases = new Phases()
       const onNote = (text: string) => phases.say(text)

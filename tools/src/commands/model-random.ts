@@ -2,6 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { makeRandomModel, type Architecture } from '@yap/model'
 import { startProgress } from '../progress.js'
+import { tidyOnSignal } from './tidy-on-signal.js'
 
 interface RandomFlags {
   like: string
@@ -23,12 +24,13 @@ export function registerModelRandom(group: Command): void {
     .option('--seed <number>', 'the same seed gives the same model', wholeNumber, 1)
     .requiredOption('--out <dir>', 'the model directory to make')
     .option('--nemo <file>', 'also write it as an archive that NeMo loads')
-    .option('--layers <number>', 'another number of layers', wholeNumber)
+    .option('--layers <number>', 'another number of layers', wholeNumberAbove0)
     .option('--rate <number>', 'tokens a frame of 80 ms that it shall emit', shareNumber, 0.3)
     .option('--json', 'print one JSON object')
     .action(async ({ like, seed, out, nemo, layers, rate, json }: RandomFlags) => {
+      tidyOnSignal()
       const progress = startProgress(`random model like ${like}`)
-      const sizes: Partial<Architecture> = layers ? { layers } : {}
+      const sizes: Partial<Architecture> = layers === undefined ? {} : { layers }
       // Weights are drawn and compiled twice: before the calibration and after it.
       let round = 0
       const onProgress = (what: string, done: number, total: number) => {
@@ -55,6 +57,12 @@ function wholeNumber(text: string): number {
   const value = Number(text)
   if (Number.isSafeInteger(value) && value >= 0) return value
   throw new InvalidArgumentError('a whole number is needed.')
+}
+
+function wholeNumberAbove0(text: string): number {
+  const value = wholeNumber(text)
+  if (value > 0) return value
+  throw new InvalidArgumentError('a whole number above 0 is needed.')
 }
 
 function shareNumber(text: string): number {

@@ -5,6 +5,7 @@ import {
   DEMO_MODEL,
   resolveLookAhead,
   resolveModel,
+  SAMPLE_RATE_HZ,
   StreamingRecogniser,
   type Decoder,
   type ModelManifest,
@@ -13,6 +14,7 @@ import {
 } from '@yap/model'
 import { UsageError, type Register } from '../cli.js'
 import { startProgress } from '../progress.js'
+import { tidyOnSignal } from './tidy-on-signal.js'
 
 interface TranscribeFlags {
   model: string
@@ -34,7 +36,6 @@ interface FileTranscript {
   rtf: number
 }
 
-const SAMPLE_RATE_HZ = 16000
 const SERVICE_ATT_CTX = '70,1'
 const THREADS_MAX = 256
 
@@ -42,6 +43,7 @@ export const registerTranscribe: Register = (program) => {
   transcribeCommand(program).action(async (files: string[], flags: TranscribeFlags) => {
     const decoder = decoderOf(flags.decoder)
     const threads = threadsOf(flags.threads)
+    tidyOnSignal()
     const progress = startProgress('compiling the model')
     const onProgress = (done: number, total: number) => progress.update(done, total)
     const modelDir = await resolveModel(flags.model, { onProgress }).finally(() => progress.stop())
@@ -120,8 +122,11 @@ async function transcribeFile(
     process.stderr.write(`${(samples / SAMPLE_RATE_HZ).toFixed(1).padStart(7)} s  ${shown}\n`)
   }
   const stream = recogniser.stream({ decoder, onStep, attCtx: flags.attCtx ?? defaultAttCtx(recogniser.manifest) })
+  // The text as it grows is progress enough.
+  const progress = flags.printPartials ? undefined : startProgress(file)
+  const onProgress = (done: number, total: number) => progress?.update(done, total)
   try {
-    for await (const pcm of streamAudioFile(file)) {
+    for await (const pcm of streamAudioFile(file, { onProgress })) {
       // A step's worth at a time, so that partial texts come when their audio does.
       for (let at = 0; at < pcm.length; at += stream.lookAhead.chunkSamples) {
         const part = pcm.subarray(at, at + stream.lookAhead.chunkSamples)
@@ -145,6 +150,7 @@ async function transcribeFile(
       rtf: wallS / audioS,
     }
   } finally {
+    progress?.stop()
     stream.close()
   }
 }

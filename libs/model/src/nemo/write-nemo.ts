@@ -1,12 +1,13 @@
 /** Writes a .nemo archive that NeMo restores and that openNemo reads: a plain tar, one tensor in memory at a time. */
 import { createHash, randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { pack, type Pack } from 'tar-stream'
 import { stringify } from 'yaml'
 import { ModelError } from '../model-error.js'
+import { whileUnfinished } from '../unfinished.js'
 import { checkpointStream, type NamedTensor } from './torch-zip-writer.js'
 
 export interface NemoContent {
@@ -24,10 +25,11 @@ const CHUNK_BYTES = 1 << 20
 export async function writeNemo(path: string, content: NemoContent): Promise<void> {
   const part = `${path}.part-${randomBytes(4).toString('hex')}`
   try {
-    await stream(part, content)
-    await rename(part, path)
+    await whileUnfinished(part, async () => {
+      await stream(part, content)
+      await rename(part, path)
+    })
   } catch (error) {
-    await rm(part, { force: true })
     if (error instanceof ModelError) throw error
     throw new ModelError('disk', `cannot write ${path}: ${(error as Error).message}`, { cause: error })
   }

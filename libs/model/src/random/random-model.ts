@@ -4,16 +4,18 @@
  *   random weights -> temporary archive -> compile -> its encoder's frames on synthetic speech -> lively heads
  *                  -> archive -> compile -> outDir
  */
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { compileNemo } from '../compile-nemo.js'
+import { compileNemo, refuseForeign } from '../compile-nemo.js'
 import type { StepRowResult } from '../engine/step-engine.js'
 import { FRAME_MS } from '../look-ahead.js'
 import type { ModelManifest } from '../manifest.js'
+import { ModelError } from '../model-error.js'
 import { modelShapeOf } from '../model-shape.js'
 import { makeTokenizerModel } from '../nemo/sentencepiece.js'
 import { writeNemo } from '../nemo/write-nemo.js'
 import { StreamingRecogniser } from '../recogniser.js'
+import { whileUnfinished } from '../unfinished.js'
 import { architectureOf, configOf, type Architecture } from './architectures.js'
 import { livelyHeads, rememberingNetwork } from './lively-heads.js'
 import { madeUpPieces } from './made-up-pieces.js'
@@ -59,10 +61,13 @@ export async function makeRandomModel(options: RandomModelOptions): Promise<Rand
   const pieces = madeUpPieces(architecture.vocabulary)
   const config = configOf(architecture, pieces)
   const shape = modelShapeOf(config)
+  // Minutes of work lie between here and the writing.
+  await refuseForeign(resolve(options.outDir))
+  if (options.nemoPath) await refuseNowhere(options.nemoPath)
   const parent = dirname(resolve(options.outDir))
   await mkdir(parent, { recursive: true })
   const work = await mkdtemp(join(parent, '.yap-random-'))
-  try {
+  return whileUnfinished(work, async () => {
     const archive = join(work, 'random.nemo')
     const write = (overrides: Overrides, path = archive) => {
       const tensors = randomTensors(shape, seed, overrides)
@@ -95,9 +100,13 @@ export async function makeRandomModel(options: RandomModelOptions): Promise<Rand
     const liveliness = (await listen(options.outDir, seed)).map(livelinessOf)
     const tokensPerFrame = liveliness.reduce((sum, l) => sum + l.tokensPerFrame, 0) / liveliness.length
     return { manifest, liveliness, tokensPerFrame }
-  } finally {
-    await rm(work, { recursive: true, force: true })
-  }
+  })
+}
+
+async function refuseNowhere(path: string): Promise<void> {
+  const folder = dirname(resolve(path))
+  if ((await stat(folder).catch(() => undefined))?.isDirectory()) return
+  throw new ModelError('disk', `cannot write ${path}: there is no folder ${folder}`)
 }
 
 /** A rename does not cross file systems; then it is written once more in its place. */

@@ -3,10 +3,18 @@
  * Method: the tiny archive with one setting, one tensor or one byte changed at a time.
  */
 import { expect } from 'chai'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compileNemo, loadManifest, modelShapeOf, ModelError, openNemo, type NemoArchive } from '@yap/model'
+import {
+  compileNemo,
+  loadManifest,
+  modelShapeOf,
+  ModelError,
+  openNemo,
+  removeUnfinished,
+  type NemoArchive,
+} from '@yap/model'
 import { sharedDir } from '../../../support/shared-dir.js'
 
 describe('a model', () => {
@@ -115,6 +123,30 @@ describe('a model', () => {
     expect(error.message.split('\n')).to.have.length(1)
     expect(existsSync(join(work, 'nothing'))).to.equal(false)
     expect(readdirSync(work).filter((name) => name.includes('tmp'))).to.deep.equal([])
+  })
+
+  it('that is interrupted leaves nothing behind', async () => {
+    const out = join(work, 'interrupted')
+    let during: string[] = []
+    const onProgress = () => {
+      during = during.concat(readdirSync(work).filter((name) => name.startsWith('interrupted')))
+      removeUnfinished()
+    }
+    await compileNemo(archive, out, { onProgress }).catch(() => undefined)
+    expect(during[0]).to.match(/^interrupted\.tmp-/)
+    expect(readdirSync(work).filter((name) => name.startsWith('interrupted'))).to.deep.equal([])
+  })
+
+  it('that another process made meanwhile is kept when it is whole, and replaced when it is damaged', async () => {
+    const out = join(work, 'shared')
+    const { files } = await compileNemo(archive, out, { name: 'theirs' })
+    await compileNemo(archive, out, { name: 'ours', keepExisting: true })
+    expect((await loadManifest(out)).name).to.equal('theirs')
+    truncateSync(join(out, 'model.weights'), 1000)
+    const error = await failureOf(loadManifest(out))
+    expect(error.message).to.contain(`model.weights has 1000 of ${files.weights.bytes} bytes; compile the model again`)
+    await compileNemo(archive, out, { name: 'ours', keepExisting: true })
+    expect((await loadManifest(out)).name).to.equal('ours')
   })
 
   it('directory of another format, or none, is refused with what to do', async () => {

@@ -5,6 +5,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { lookAheadOf, resolveLookAhead, TurnAudio, ModelError, type StepWindow } from '@yap/model'
+import { chunkGeometry, parseLookAhead } from '@yap/protocol'
 
 const LOOK_AHEADS = [0, 1, 6, 13].map((right) => lookAheadOf(70, right))
 
@@ -22,6 +23,14 @@ describe('the audio of a turn', () => {
         expect(audio.ready).to.equal(true)
         expect(audio.take(out).outputs).to.equal(lookAhead.chunkFrames)
       }
+    }
+  })
+
+  it('has the chunks that an edge counts with, and the same aliases', () => {
+    for (const lookAhead of LOOK_AHEADS) expect(lookAhead).to.include(chunkGeometry(lookAhead.right))
+    const model = { lookAheads: LOOK_AHEADS, defaultLookAhead: '70,0' }
+    for (const name of ['70,1', '[70, 13]', '70,16', '70,33']) {
+      expect(resolveLookAhead(model, name).lookAhead.name).to.equal(parseLookAhead(name)?.name)
     }
   })
 
