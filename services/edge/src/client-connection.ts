@@ -27,7 +27,7 @@ import {
 import type { Clock, Logger, Settings } from '@yap/runtime'
 import type { RawData, WebSocket } from 'ws'
 import { ClientAudio } from './client-audio.js'
-import { ClientOutbox } from './client-outbox.js'
+import { ClientOutbox, slowMsMax } from './client-outbox.js'
 import type { EdgeMetrics } from './metrics.js'
 import type { ResumeTokens } from './resume-token.js'
 import type { Placement, Said, SessionEvent, SessionOptions } from './session-events.js'
@@ -47,6 +47,8 @@ export interface ConnectionContext {
   readonly clock: Clock
   readonly metrics: EdgeMetrics
   readonly tokens: ResumeTokens
+  /** What workers offer now, for people to read; empty while none is up. */
+  lookAheads(): readonly string[]
   open(connection: ClientConnection, options: Omit<SessionOptions, 'session' | 'edge' | 'zone'>): SessionHandle
   closed(connection: ClientConnection): void
 }
@@ -64,6 +66,8 @@ export class ClientConnection {
   #pingedAtMs: number
   #pingsMissed = 0
   #closedAtMs: number | undefined
+  /** How it shall be closed once the client has read what waits for it. */
+  #leaving: { readonly code: number; readonly reason: string } | undefined
 
   constructor(socket: WebSocket, context: ConnectionContext) {
     this.#socket = socket
@@ -130,24 +134,29 @@ export class ClientConnection {
 
   /** All was said. */
   finish(): void {
-    this.#close(CLOSE_NORMAL, '')
+    this.#leave(CLOSE_NORMAL, '')
   }
 
   fail(code: ErrorCode, message: string, retryAfterMs?: number): void {
     if (this.#state === ConnectionState.CLOSED) return
+    if (this.#leaving && code !== 'slow_client') return
     this.#context.metrics.error(code)
     const sid = this.#init?.sid
     const retry = retryAfterMs ? { retry_after_ms: retryAfterMs } : {}
     this.#tell({ op: 'error', ...(sid === undefined ? {} : { sid }), code, message, ...retry }, false)
-    this.#close(ERRORS[code].close, code)
+    if (code === 'slow_client') this.#close(ERRORS[code].close, code)
+    else this.#leave(ERRORS[code].close, code)
   }
 
   /** Deadlines of the socket itself; called a few times a second. */
   tick(nowMs: number): void {
     if (this.#closedAtMs !== undefined) {
-      if (nowMs - this.#closedAtMs > LIMITS.clientCloseMs) this.#socket.terminate()
+      // Finals may still lie before the close frame: a client that reads slowly has the time that slow clients have.
+      const unread = this.#leaving !== undefined && this.#socket.bufferedAmount > 0
+      if (nowMs - this.#closedAtMs > (unread ? slowMsMax : LIMITS.clientCloseMs)) this.#socket.terminate()
       return
     }
+    if (this.#leaving && this.#outbox.isEmpty) return this.#close(this.#leaving.code, this.#leaving.reason)
     const { YAP_INIT_MS_MAX } = this.#context.settings
     if (this.#state === ConnectionState.WAITING && nowMs - this.#openedAtMs > YAP_INIT_MS_MAX)
       return this.#refuse(new YapError('init_timeout', `no init within ${YAP_INIT_MS_MAX} ms`))
@@ -223,8 +232,10 @@ export class ClientConnection {
     const decoder = this.#decoder(init)
     const asked = init.att_ctx ?? settings.ASR_ATT_CTX
     const lookAhead = parseLookAhead(asked)
-    if (!lookAhead)
-      throw new YapError('unsupported', `att_ctx ${JSON.stringify(asked)} is not supported: two numbers as "70,1" are`)
+    if (!lookAhead) {
+      const offered = this.#context.lookAheads().join('; ') || 'two numbers as "70,1"'
+      throw new YapError('unsupported', `att_ctx ${JSON.stringify(asked)} is not supported: ${offered} are`)
+    }
     if (lookAhead.warning) log.warn(lookAhead.warning)
     if (init.resume && !tokens.isValid(init.resume.token, Date.now()))
       throw new YapError('resume_lost', 'the resume token is unknown or expired; begin anew')
@@ -259,6 +270,15 @@ export class ClientConnection {
     const before = this.#outbox.superseded
     this.#outbox.say(JSON.stringify(message), droppable)
     if (this.#outbox.superseded > before) this.#context.metrics.superseded(this.#outbox.superseded - before)
+  }
+
+  /** Closes behind everything that was said; `tick` does so where the client has to read first. */
+  #leave(code: number, reason: string): void {
+    if (this.#state === ConnectionState.CLOSED || this.#leaving) return
+    this.#leaving = { code, reason }
+    if (this.#outbox.isEmpty) return this.#close(code, reason)
+    this.#state = ConnectionState.ENDING
+    return undefined
   }
 
   #close(code: number, reason: string): void {

@@ -137,6 +137,7 @@ export class Edge {
       clock,
       metrics: this.#metrics,
       tokens: this.#tokens,
+      lookAheads: () => this.#live!.workers.table.all()[0]?.beat.model.lookAheads ?? [],
       open: (connection, options) => this.#live!.sessions.open(connection, options),
       closed: (connection) => this.#connections.delete(connection),
     }

@@ -80,6 +80,7 @@ describe('a client connection', () => {
       clock,
       metrics: new EdgeMetrics(telemetry.meter, { sessions: () => 0, connections: () => 0, waitingMs: () => 0 }),
       tokens: new ResumeTokens('', 1000),
+      lookAheads: () => ['70,13', '70,1'],
       open: () => session,
       closed: () => (closed = true),
     })
@@ -127,6 +128,44 @@ describe('a client connection', () => {
     expect(socket.closedWith).to.equal(4429)
     clock.advance(LIMITS.clientCloseMs + 500)
     expect(socket.terminated, 'it does not answer the close either').to.equal(true)
+  })
+
+  it('is told which look-aheads there are when it asks for one that cannot be read', () => {
+    hear({ op: 'init', sid: 'a1', sr: 16_000, att_ctx: 'far' })
+    const message = 'att_ctx "far" is not supported: 70,13; 70,1 are'
+    expect(socket.sent.at(-1)).to.deep.equal({ op: 'error', sid: 'a1', code: 'unsupported', message })
+    expect(socket.closedWith).to.equal(4415)
+  })
+
+  it('ends well whatever the sid of its close is', () => {
+    begin()
+    hear({ op: 'close', sid: null })
+    expect(events.map((e) => e.type)).to.deep.equal(['start', 'close'])
+  })
+
+  it('is closed behind its last final, however late it reads that', () => {
+    begin()
+    let read = (): void => {}
+    socket.send = (data, _options, sent) => {
+      socket.sent.push(JSON.parse(data) as { op: string })
+      read = sent
+    }
+    connection.say({ op: 'interim', text: 'x', turn: 0, offsetMs: 1, lagMs: 1 })
+    socket.bufferedAmount = LIMITS.clientBufferedBytesMax + 1
+    connection.say({ op: 'final', text: 'x', turn: 0, startMs: 0, endMs: 1, lagMs: 1 })
+    connection.finish()
+    clock.advance(slowMsMax / 2)
+    expect([socket.closedWith, socket.terminated]).to.deep.equal([undefined, false])
+    socket.bufferedAmount = 1
+    read()
+    clock.advance(500)
+    expect([socket.sent.at(-1)?.op, socket.closedWith]).to.deep.equal(['final', 1000])
+    // What was given to the socket is not all read yet.
+    clock.advance(slowMsMax - 1000)
+    expect(socket.terminated).to.equal(false)
+    socket.bufferedAmount = 0
+    clock.advance(500)
+    expect(socket.terminated).to.equal(true)
   })
 
   it('has its init in time, or is told so', () => {
