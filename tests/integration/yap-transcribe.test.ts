@@ -4,12 +4,14 @@
  * Method: the real command in its own process.
  */
 import { expect } from 'chai'
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, truncateSync, copyFileSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, copyFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeWav } from '@yap/audio'
 import { demoArchive } from '@yap/model'
+import { eventually } from '../support/eventually.js'
 import { repositoryDir } from '../support/shared-dir.js'
 
 describe('yap transcribe', function () {
@@ -103,6 +105,18 @@ describe('yap transcribe', function () {
     expect(yap('model', 'inspect', demoArchive()).out).to.match(/5 layers of 144, 4 heads/)
     expect(yap('model', 'compile', truncatedArchive(), '--out', join(work, 'models', 'broken')).code).to.equal(1)
     expect(readdirSync(join(work, 'models'))).to.deep.equal(['digits'])
+  })
+
+  it('leaves nothing half-written when Ctrl-C ends it', async () => {
+    const folder = join(work, 'interrupted')
+    mkdirSync(folder)
+    const args = ['model', 'random', '--like', 'tiny', '--layers', '16', '--out', join(folder, 'model')]
+    const run = spawn(process.execPath, [join(repositoryDir, 'bin', 'yap.mjs'), ...args], { stdio: 'ignore' })
+    const ended = once(run, 'exit')
+    await eventually('something is being written', () => readdirSync(folder).length > 0)
+    run.kill('SIGINT')
+    expect(await ended).to.deep.equal([null, 'SIGINT'])
+    expect(readdirSync(folder)).to.deep.equal([])
   })
 
   it('explains itself', () => {
