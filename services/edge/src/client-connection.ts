@@ -143,9 +143,13 @@ export class ClientConnection {
     this.#context.metrics.error(code)
     const sid = this.#init?.sid
     const retry = retryAfterMs ? { retry_after_ms: retryAfterMs } : {}
-    this.#tell({ op: 'error', ...(sid === undefined ? {} : { sid }), code, message, ...retry }, false)
-    if (code === 'slow_client') this.#close(ERRORS[code].close, code)
-    else this.#leave(ERRORS[code].close, code)
+    const error = { op: 'error', ...(sid === undefined ? {} : { sid }), code, message, ...retry }
+    if (code === 'slow_client') {
+      this.#outbox.cutOff(JSON.stringify(error))
+      return this.#close(ERRORS[code].close, code)
+    }
+    this.#tell(error, false)
+    return this.#leave(ERRORS[code].close, code)
   }
 
   /** Deadlines of the socket itself; called a few times a second. */

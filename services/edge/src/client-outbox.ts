@@ -48,6 +48,13 @@ export class ClientOutbox {
     return undefined
   }
 
+  /** The last word to a client that is cut off: what waits for it is dropped. */
+  cutOff(data: string): void {
+    this.#waiting.length = 0
+    this.#waitingBytes = 0
+    this.#send(data)
+  }
+
   /** The client does not read, and must be cut off. */
   get isTooSlow(): boolean {
     if (this.#stuckSinceMs !== undefined && this.#now() - this.#stuckSinceMs > slowMsMax) return true

@@ -126,6 +126,7 @@ describe('a client connection', () => {
     connection.say(final)
     clock.advance(slowMsMax + 500)
     expect(socket.closedWith).to.equal(4429)
+    expect(socket.sent.at(-1), 'before the close frame').to.include({ op: 'error', code: 'slow_client' })
     clock.advance(LIMITS.clientCloseMs + 500)
     expect(socket.terminated, 'it does not answer the close either').to.equal(true)
   })
