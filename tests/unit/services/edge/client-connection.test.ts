@@ -146,10 +146,10 @@ describe('a client connection', () => {
 
   it('is closed behind its last final, however late it reads that', () => {
     begin()
-    let read = (): void => {}
+    const unread: (() => void)[] = []
     socket.send = (data, _options, sent) => {
       socket.sent.push(JSON.parse(data) as { op: string })
-      read = sent
+      unread.push(sent)
     }
     connection.say({ op: 'interim', text: 'x', turn: 0, offsetMs: 1, lagMs: 1 })
     socket.bufferedAmount = LIMITS.clientBufferedBytesMax + 1
@@ -158,7 +158,7 @@ describe('a client connection', () => {
     clock.advance(slowMsMax / 2)
     expect([socket.closedWith, socket.terminated]).to.deep.equal([undefined, false])
     socket.bufferedAmount = 1
-    read()
+    for (const sent of unread.splice(0)) sent()
     clock.advance(500)
     expect([socket.sent.at(-1)?.op, socket.closedWith]).to.deep.equal(['final', 1000])
     // What was given to the socket is not all read yet.
