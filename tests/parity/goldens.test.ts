@@ -18,6 +18,7 @@ interface GoldenStep {
   rnnt_tokens: number[]
   rnnt_text: string
   ctc_text: string
+  ctc_argmax: number[]
 }
 interface GoldenRun {
   listed_in_config: boolean
@@ -101,8 +102,13 @@ describe('parity with NeMo', () => {
         )
         expect(mel, `${attCtx} log-mel`).to.be.at.most(MEL_DIFFERENCE_MAX)
         expect(encoder, `${attCtx} encoder`).to.be.at.most(ENCODER_DIFFERENCE_MAX)
+        const labels: number[] = []
+        const heard: number[] = []
         for (const [k, step] of run.steps.entries()) {
           const at = `${attCtx} step ${k}`
+          labels.push(...step.ctc_argmax)
+          heard.push(...results[k]!.tokens)
+          if (decoder === 'ctc') expect(heard, at).to.deep.equal(collapsed(labels, recogniser.manifest.blank))
           expect(results[k]!.outputs, at).to.equal(step.encoded_len)
           expect(texts[k], at).to.equal(decoder === 'rnnt' ? step.rnnt_text : step.ctc_text)
           if (decoder === 'rnnt') expect(results[k]!.tokens, at).to.deep.equal(step.rnnt_tokens)

@@ -1,15 +1,19 @@
 /** The `yap` command: one file a command in ./commands, each with its own --help. */
+import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { UsageError } from './usage-error.js'
 
 /** Registers one command on the program. */
 export type Register = (program: Command) => void
 
+const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { version: string }
+
 export { UsageError }
 
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('yap')
     .description('Streaming speech-to-text for many live speakers at once.')
+    .version(VERSION, '--version', 'print the version')
     .showHelpAfterError('(run with --help for usage)')
     .exitOverride()
   const { commands } = await import('./commands/index.js')
