@@ -138,3 +138,28 @@ describe('an edge without NATS', () => {
     }
   })
 })
+
+describe('an edge without a worker', () => {
+  // Goal: who waits for /readyz is served, and a fleet that went away is told of in words, not by a closed door.
+  it('is ready once it has seen one, and stays ready when that is gone', async function () {
+    this.timeout(30_000)
+    const cluster = await EdgeCluster.start({ workers: 0 })
+    try {
+      const ready = async (): Promise<string> => (await fetch(`http://127.0.0.1:${cluster.port}/readyz`)).text()
+      expect(await ready()).to.include('worker: none was seen yet')
+      const worker = await cluster.addWorker('first')
+      await eventually('ready', async () => !(await ready()).startsWith('not ready'), { withinMs: 10_000 })
+      await worker.kill()
+      await eventually('it is gone', async () => {
+        const info = (await (await fetch(`http://127.0.0.1:${cluster.port}/v1/info`)).json()) as { model: unknown }
+        return info.model === null
+      })
+      const client = await EdgeClient.open(cluster.port)
+      client.init()
+      expect(await client.hears('error')).to.include({ code: 'capacity' })
+      expect(await ready()).to.not.include('not ready')
+    } finally {
+      await cluster.stop()
+    }
+  })
+})

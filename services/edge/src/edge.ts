@@ -37,6 +37,7 @@ export class Edge {
   #live: { workers: WorkerWatch; routers: RouterPool; sessions: SessionTable; timer: Timer } | undefined
   #link: NatsLink | undefined
   #draining = false
+  #sawWorker = false
 
   constructor(parts: EdgeParts) {
     this.#parts = parts
@@ -52,6 +53,8 @@ export class Edge {
     })
     readiness.add('nats', () => (this.#link?.connected ? undefined : 'not connected'))
     readiness.add('router', () => (this.#live?.routers.connected ? undefined : 'none answers'))
+    // Once only: a fleet that comes up is waited for, a fleet that went away is told of in words (`capacity`).
+    readiness.add('worker', () => ((this.#sawWorker ||= this.#hasWorker()) ? undefined : 'none was seen yet'))
     readiness.add('draining', () => (this.#draining ? 'yes' : undefined))
     this.#door = new HttpDoor({
       log,
@@ -64,6 +67,10 @@ export class Edge {
       refusal: () => this.#refusal(),
       connected: (socket) => this.#connected(socket),
     })
+  }
+
+  #hasWorker(): boolean {
+    return (this.#live?.workers.table.all().length ?? 0) > 0
   }
 
   /** Opens the port. Clients are refused until `serve`; probes are answered at once. */
