@@ -2,7 +2,7 @@
  * A key of its own for each run: nats-server is given the public half, the services a credentials file with the private one.
  *
  * Clients read such files as a pair of token and key. The token matters only to servers with accounts; ours knows the key and
- * ignores it, so a placeholder stands there. (A password would have to travel in URLs or in the environment.)
+ * ignores it, so a word without meaning stands there. (A password would have to travel in URLs or in the environment.)
  */
 import { writeFile } from 'node:fs/promises'
 import { createUser } from '@nats-io/nkeys'

@@ -1,5 +1,6 @@
 import { AudioError, encodeWav, findFfmpeg, readAudioFile, streamAudioFile } from '@yap/audio'
 import { expect } from 'chai'
+import type { Context } from 'mocha'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -83,11 +84,7 @@ describe('readAudioFile', () => {
   })
 
   it('lets ffmpeg read other formats, and says what it could not read', async function () {
-    const ffmpeg = findFfmpeg()
-    if (!ffmpeg) {
-      process.stderr.write('SKIPPED: no ffmpeg here, so other formats than WAV were not tried\n')
-      this.skip()
-    }
+    const ffmpeg = ffmpegOrSkip(this)
     const path = join(folder, '-odd name: a.flac')
     const wav = file('d.wav', encodeWav(tone(48_000, 48_000), 48_000))
     expect(spawnSync(ffmpeg, ['-v', 'error', '-i', wav, `file:${path}`]).status).to.equal(0)
@@ -98,8 +95,7 @@ describe('readAudioFile', () => {
   })
 
   it('stops ffmpeg when the reader stops early', async function () {
-    const ffmpeg = findFfmpeg()
-    if (!ffmpeg) this.skip()
+    const ffmpeg = ffmpegOrSkip(this)
     const path = join(folder, 'long.flac')
     const wav = file('long.wav', encodeWav(tone(16_000, 16_000 * 120)))
     expect(spawnSync(ffmpeg, ['-v', 'error', '-i', wav, path]).status).to.equal(0)
@@ -112,4 +108,12 @@ describe('readAudioFile', () => {
 
 function tone(hz: number, length: number): Int16Array {
   return Int16Array.from({ length }, (_, i) => Math.round(8000 * Math.sin((2 * Math.PI * 440 * i) / hz)))
+}
+
+/** Skips the running test, with a line that says so, where there is no ffmpeg. */
+function ffmpegOrSkip(test: Context): string {
+  const ffmpeg = findFfmpeg()
+  if (ffmpeg) return ffmpeg
+  process.stderr.write(`SKIPPED: no ffmpeg here, so "${test.test?.fullTitle() ?? ''}" did not run\n`)
+  test.skip()
 }
