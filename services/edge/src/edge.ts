@@ -54,7 +54,7 @@ export class Edge {
     readiness.add('nats', () => (this.#link?.connected ? undefined : 'not connected'))
     readiness.add('router', () => (this.#live?.routers.connected ? undefined : 'none answers'))
     // Once only: a fleet that comes up is waited for, a fleet that went away is told of in words (`capacity`).
-    readiness.add('worker', () => ((this.#sawWorker ||= this.#hasWorker()) ? undefined : 'none was seen yet'))
+    readiness.add('worker', () => (this.#hasSeenWorker() ? undefined : 'none was seen yet'))
     readiness.add('draining', () => (this.#draining ? 'yes' : undefined))
     this.#door = new HttpDoor({
       log,
@@ -69,8 +69,9 @@ export class Edge {
     })
   }
 
-  #hasWorker(): boolean {
-    return (this.#live?.workers.table.all().length ?? 0) > 0
+  #hasSeenWorker(): boolean {
+    this.#sawWorker ||= (this.#live?.workers.table.all().length ?? 0) > 0
+    return this.#sawWorker
   }
 
   /** Opens the port. Clients are refused until `serve`; probes are answered at once. */
